@@ -1,0 +1,1 @@
+//! What can go wrong. Replaced as the rooms are built.

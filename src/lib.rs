@@ -1,0 +1,2 @@
+//! picklist.
+pub mod error;
