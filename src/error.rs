@@ -33,6 +33,9 @@ pub enum Kind {
         /// Bytes missing; 0 where a line has no end.
         need: u64,
     },
+    /// A text operand that may not be empty is; `pickle` calls that truncated, though more data would not help.
+    #[error("pickle data was truncated")]
+    EmptyLine,
     /// An opcode or its operand crosses the end of its frame.
     #[error("pickle exhausted before end of frame")]
     FrameExhausted,
@@ -243,10 +246,8 @@ impl Kind {
 
     /// Whether this is a judgement of the policy, and not a fault of the data.
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self.class(),
-            Class::ForbiddenGlobal | Class::ForbiddenCall
-        ) || matches!(self, Self::NoPersistentLoad)
+        matches!(self.class(), Class::ForbiddenGlobal | Class::ForbiddenCall)
+            || matches!(self, Self::NoPersistentLoad)
     }
 }
 
@@ -298,12 +299,18 @@ pub fn dotted(module: &str, name: &str) -> String {
     let plain = |text: &str| {
         text.len() <= 200
             && !text.is_empty()
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.<>".contains(c))
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_.<>".contains(c))
     };
     if plain(module) && plain(name) {
         format!("{module}.{name}")
     } else {
-        format!("{}.{}", Foreign(module.as_bytes()), Foreign(name.as_bytes()))
+        format!(
+            "{}.{}",
+            Foreign(module.as_bytes()),
+            Foreign(name.as_bytes())
+        )
     }
 }
 
@@ -325,9 +332,18 @@ mod tests {
     #[test]
     fn messages_open_with_pickles_own_sentence() {
         let error = Error::new(Kind::Truncated { need: 3 }, 7, Some("BININT"));
-        assert_eq!(error.to_string(), "pickle data was truncated (byte 7, BININT)");
-        assert_eq!(Kind::InvalidLoadKey(b'z').to_string(), "invalid load key, 'z'.");
-        assert_eq!(Kind::InvalidLoadKey(0).to_string(), "invalid load key, '\\x00'.");
+        assert_eq!(
+            error.to_string(),
+            "pickle data was truncated (byte 7, BININT)"
+        );
+        assert_eq!(
+            Kind::InvalidLoadKey(b'z').to_string(),
+            "invalid load key, 'z'."
+        );
+        assert_eq!(
+            Kind::InvalidLoadKey(0).to_string(),
+            "invalid load key, '\\x00'."
+        );
     }
 
     #[test]

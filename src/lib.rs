@@ -1,3 +1,4 @@
 //! picklist.
 pub mod error;
+pub mod machine;
 pub mod stream;

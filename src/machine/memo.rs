@@ -107,6 +107,7 @@ impl<V: Default> Memo<V> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::trivially_copy_pass_by_ref)]
     fn hole(value: &u32) -> bool {
         *value == 0
     }

@@ -27,7 +27,7 @@ macro_rules! opcodes {
         ];
         /// The codes by name.
         mod op {
-            $(pub const $name: u8 = $code;)*
+            $(#[doc = $argument] pub const $name: u8 = $code;)*
         }
     };
 }
@@ -124,7 +124,10 @@ pub use op::{BINPUT, BUILD, LONG_BINPUT, MEMOIZE, NEWOBJ, REDUCE, SETITEM, SETIT
 /// The name of an opcode; `None` for a byte that is none.
 #[cold]
 pub fn name(code: u8) -> Option<&'static str> {
-    OPCODES.iter().find(|row| row.code == code).map(|row| row.name)
+    OPCODES
+        .iter()
+        .find(|row| row.code == code)
+        .map(|row| row.name)
 }
 
 /// One instruction, its operand decoded and bounded. Text borrows from the stream.
@@ -370,7 +373,9 @@ impl<'a> Reader<'a> {
 
     fn float_line(&mut self) -> Result<Op<'a>> {
         let line = self.full_line()?;
-        text::float(line).map(Op::Float).map_err(|kind| self.error(kind))
+        text::float(line)
+            .map(Op::Float)
+            .map_err(|kind| self.error(kind))
     }
 
     fn quoted_line(&mut self) -> Result<&'a [u8]> {
@@ -399,7 +404,15 @@ mod tests {
     fn the_table_holds_every_opcode_once() {
         assert_eq!(OPCODES.len(), 68);
         for row in OPCODES {
-            assert_eq!(OPCODES.iter().filter(|other| other.code == row.code).count(), 1, "{}", row.name);
+            assert_eq!(
+                OPCODES
+                    .iter()
+                    .filter(|other| other.code == row.code)
+                    .count(),
+                1,
+                "{}",
+                row.name
+            );
             assert_eq!(name(row.code), Some(row.name));
         }
         assert_eq!(name(0), None);
@@ -440,6 +453,6 @@ mod tests {
         assert_eq!(kind(b"\x84\xff\xff\xff\xff"), Kind::BadExtensionCode);
         assert_eq!(kind(b"\x82\0"), Kind::BadExtensionCode);
         assert_eq!(kind(b"p-1\n"), Kind::NegativePut);
-        assert_eq!(kind(b"I\n"), Kind::Malformed("pickle data was truncated".into()));
+        assert_eq!(kind(b"I\n"), Kind::EmptyLine);
     }
 }

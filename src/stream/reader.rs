@@ -33,7 +33,15 @@ impl<'a> Reader<'a> {
     pub fn resume(data: &'a [u8], pos: usize, base: u64, frame: Option<usize>) -> Self {
         let pos = pos.min(data.len());
         let end = frame.map_or(data.len(), |left| pos.saturating_add(left).min(data.len()));
-        Self { data, pos, end, framed: frame.is_some(), start: pos, code: 0, base }
+        Self {
+            data,
+            pos,
+            end,
+            framed: frame.is_some(),
+            start: pos,
+            code: 0,
+            base,
+        }
     }
 
     /// Index in the data of the next byte to read.
@@ -69,10 +77,14 @@ impl<'a> Reader<'a> {
         self.data.get(self.pos..self.end).unwrap_or_default()
     }
 
-    /// Steps over bytes that [`Reader::rest`] showed.
+    /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
     #[inline(always)]
-    pub fn skip(&mut self, count: usize) {
-        self.pos = self.end.min(self.pos + count);
+    pub fn next_fused(&mut self) {
+        if let Some(code) = self.rest().first() {
+            self.start = self.pos;
+            self.code = *code;
+            self.pos += 1;
+        }
     }
 
     /// An error at the current opcode.
@@ -121,7 +133,9 @@ impl<'a> Reader<'a> {
                 self.framed = true;
                 Ok(())
             }
-            _ => Err(self.error(Kind::Truncated { need: length - left as u64 })),
+            _ => Err(self.error(Kind::Truncated {
+                need: length - left as u64,
+            })),
         }
     }
 
@@ -131,7 +145,10 @@ impl<'a> Reader<'a> {
         if count > self.end - self.pos {
             return Err(self.short(count as u64));
         }
-        let taken = self.data.get(self.pos..self.pos + count).unwrap_or_default();
+        let taken = self
+            .data
+            .get(self.pos..self.pos + count)
+            .unwrap_or_default();
         self.pos += count;
         Ok(taken)
     }
@@ -151,7 +168,11 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        match self.data.get(self.pos..self.end).and_then(|rest| rest.first_chunk::<N>()) {
+        match self
+            .data
+            .get(self.pos..self.end)
+            .and_then(|rest| rest.first_chunk::<N>())
+        {
             Some(bytes) => {
                 self.pos += N;
                 Ok(*bytes)
@@ -206,17 +227,24 @@ impl<'a> Reader<'a> {
     /// A line that must not be empty; `CPython` calls the empty one truncated data.
     pub(super) fn full_line(&mut self) -> Result<&'a [u8]> {
         let line = self.line()?;
-        if line.is_empty() { Err(self.error(Kind::Malformed("pickle data was truncated".into()))) } else { Ok(line) }
+        if line.is_empty() {
+            Err(self.error(Kind::EmptyLine))
+        } else {
+            Ok(line)
+        }
     }
 
     /// `count` bytes (0: a line) are not here: is it the frame that ends, or the data?
     #[cold]
+    #[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
     fn short(&self, count: u64) -> Box<Error> {
         if self.framed {
             return self.error(Kind::FrameExhausted);
         }
         let here = (self.end - self.pos) as u64;
-        self.error(Kind::Truncated { need: count.saturating_sub(here) })
+        self.error(Kind::Truncated {
+            need: count.saturating_sub(here),
+        })
     }
 }
 
@@ -238,9 +266,20 @@ mod tests {
 
     #[test]
     fn declared_lengths_are_compared_with_what_is_left() {
-        assert_eq!(kind_of(b"B\xff\xff\xff\xffab"), Kind::Truncated { need: 0xffff_fffd });
-        assert_eq!(kind_of(b"\x8e\0\0\0\0\0\0\0\x40"), Kind::Truncated { need: 0x4000_0000_0000_0000 });
-        assert_eq!(kind_of(b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff"), Kind::SizeOverflow("BINUNICODE8"));
+        assert_eq!(
+            kind_of(b"B\xff\xff\xff\xffab"),
+            Kind::Truncated { need: 0xffff_fffd }
+        );
+        assert_eq!(
+            kind_of(b"\x8e\0\0\0\0\0\0\0\x40"),
+            Kind::Truncated {
+                need: 0x4000_0000_0000_0000
+            }
+        );
+        assert_eq!(
+            kind_of(b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff"),
+            Kind::SizeOverflow("BINUNICODE8")
+        );
         assert_eq!(kind_of(b"I12"), Kind::Truncated { need: 0 });
         assert_eq!(kind_of(b""), Kind::NoInput);
     }
@@ -254,7 +293,10 @@ mod tests {
         };
         assert_eq!(kind_of(&framed(2, b"J\x01\0\0\0.")), Kind::FrameExhausted);
         assert_eq!(kind_of(&framed(9, b"N.")), Kind::Truncated { need: 7 });
-        assert_eq!(kind_of(&framed(18, &framed(9, b"NNNNNNNNN."))), Kind::FrameInFrame);
+        assert_eq!(
+            kind_of(&framed(18, &framed(9, b"NNNNNNNNN."))),
+            Kind::FrameInFrame
+        );
         let after = framed(1, b"N.");
         let mut reader = Reader::new(&after);
         assert!(matches!(reader.next_op(), Ok(Op::Frame(1))));
