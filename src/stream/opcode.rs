@@ -27,7 +27,7 @@ macro_rules! opcodes {
         ];
         /// The codes by name.
         mod op {
-            $(#[doc = $argument] pub const $name: u8 = $code;)*
+            $(#[doc = stringify!($name)] pub const $name: u8 = $code;)*
         }
     };
 }
