@@ -44,7 +44,7 @@ target/stamps/venv: pyproject.toml
 
 target/stamps/develop: target/stamps/venv $(SOURCES)
 	VIRTUAL_ENV=$(CURDIR)/.venv CARGO_TARGET_DIR=target/$(REFERENCE) \
-	    .venv/bin/maturin develop --locked --profile quick --extras test,lint
+	    .venv/bin/maturin develop --locked --profile quick --extras test,lint,demo
 	@touch $@
 
 demo: target/stamps/develop

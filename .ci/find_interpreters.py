@@ -22,7 +22,8 @@ MINORS = range(11, 16)
 ASK = """
 import os, sys, ensurepip, venv
 assert sys.implementation.name == "cpython" and sys.version_info.releaselevel == "final"
-print(sys.version_info.minor, os.path.join(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}"))
+minor = sys.version_info.minor
+print(minor, os.path.join(sys.base_prefix, "bin", f"python3.{minor}"))
 """
 
 

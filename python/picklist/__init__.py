@@ -1,4 +1,4 @@
-"""An allowlist for pickles.
+r"""An allowlist for pickles.
 
 ``safe_loads`` runs a pickle under a policy which says, for every importable name, what the stream
 may do with it.  The module has every public name of :mod:`pickle`, so ``import picklist as pickle``
@@ -87,14 +87,15 @@ from pickle import (
     PickleError,
     PicklingError,
     UnpicklingError,
-    compatible_formats,
-    format_version,
 )
+
+# isort: split
 
 # Writing pickles is pickle's own.  What picklist adds to a failed dump goes in by replacing
 # these three names here, and nowhere else.
 from pickle import Pickler, dump, dumps
 
+# isort: split
 from picklist._picklist import (
     Allow,
     Limits,
