@@ -100,8 +100,8 @@ class Unpickler:
 
 @final
 class Allow:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         target: type | Callable[..., Any] | str,
         /,
         *,
@@ -111,14 +111,14 @@ class Allow:
         append: bool = False,
         items: bool = False,
         fields: Iterable[str] | Mapping[str, Any] | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Limits:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         max_depth: int | None = 10_000,
         max_hash_depth: int | None = 500,
@@ -129,7 +129,7 @@ class Limits:
         max_int_bytes: int | None = None,
         max_bytes: int | None = None,
         max_expanded: int | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -147,8 +147,8 @@ class _Verdict(Protocol):
 class Policy:
     HIGHEST_PROTOCOL: ClassVar[int]
     Pickler: ClassVar[type[_Pickler]]
-    def __init__(
-        self,
+    def __new__(
+        cls,
         allow: Iterable[_Allowed] = (),
         *,
         base: _Base = "std",
@@ -156,7 +156,7 @@ class Policy:
         ext: Mapping[int, tuple[str, str]] | None = None,
         persistent_load: _PersistentLoad = None,
         limits: Limits | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def __name__(self) -> str: ...
     @property
