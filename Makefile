@@ -35,33 +35,34 @@ else
 
 # --- the working copy: .venv, extension in python/picklist ---------------------------------------
 
-develop: target/stamps/develop
+develop: .venv/built
 
-target/stamps/venv: pyproject.toml
+# The stamps live in the environments, so deleting one makes it anew.
+.venv/created:
 	$(MAIN) -m venv .venv
 	.venv/bin/python -m pip install --quiet $(BUILDER)
-	@mkdir -p $(@D) && touch $@
+	@touch $@
 
-target/stamps/develop: target/stamps/venv $(SOURCES)
+.venv/built: .venv/created $(SOURCES)
 	VIRTUAL_ENV=$(CURDIR)/.venv CARGO_TARGET_DIR=target/$(REFERENCE) \
 	    .venv/bin/maturin develop --locked --profile quick --extras test,lint,demo
 	@touch $@
 
-demo: target/stamps/develop
+demo: .venv/built
 	@.venv/bin/python demo/demo.py
 
-# --- tests: an installed wheel per interpreter, each with its own build directory ---------------
+# --- tests: an installed wheel per interpreter, each with its own build directory ----------------
 # PyO3 is rebuilt whenever the interpreter changes, so sharing one directory would rebuild always.
 
 # $(1) version name, $(2) interpreter, $(3) cargo profile
 define INTERPRETER
 .PHONY: test-$(1)
-target/stamps/venv-$(1): pyproject.toml
+.venv-$(1)/created:
 	$(2) -m venv .venv-$(1)
 	.venv-$(1)/bin/python -m pip install --quiet $(BUILDER)
-	@mkdir -p $$(@D) && touch $$@
+	@touch $$@
 
-target/stamps/wheel-$(1): target/stamps/venv-$(1) $(SOURCES)
+.venv-$(1)/installed: .venv-$(1)/created $(SOURCES)
 	rm -rf target/$(1)/wheels
 	CARGO_TARGET_DIR=target/$(1) .venv-$(1)/bin/maturin build --locked --profile $(3) \
 	    --interpreter .venv-$(1)/bin/python --out target/$(1)/wheels
@@ -69,7 +70,7 @@ target/stamps/wheel-$(1): target/stamps/venv-$(1) $(SOURCES)
 	.venv-$(1)/bin/python -m pip install --quiet "$$$$(echo target/$(1)/wheels/*.whl)[test]"
 	@touch $$@
 
-test-$(1): target/stamps/wheel-$(1)
+test-$(1): .venv-$(1)/installed
 	.venv-$(1)/bin/python -m pytest
 endef
 
@@ -83,7 +84,7 @@ test: test-rust $(addprefix test-,$(VERSIONS))
 
 # --- style and types -----------------------------------------------------------------------------
 
-lint: target/stamps/develop
+lint: .venv/built
 	cargo fmt --check
 	CARGO_TARGET_DIR=target/pure cargo clippy --locked --all-targets --no-default-features -- -D warnings
 	PYO3_PYTHON=$(CURDIR)/.venv/bin/python CARGO_TARGET_DIR=target/$(REFERENCE) \
@@ -96,13 +97,13 @@ lint: target/stamps/develop
 # --- speed: the release wheel --------------------------------------------------------------------
 
 BENCH ?=
-bench: target/stamps/wheel-$(notdir $(MAIN))
+bench: .venv-$(notdir $(MAIN))/installed
 	.venv-$(notdir $(MAIN))/bin/python -m pip install --quiet "$$(echo target/$(notdir $(MAIN))/wheels/*.whl)[bench]"
 	.venv-$(notdir $(MAIN))/bin/python benches/run.py $(BENCH)
 
 endif
 
 clean:
-	rm -rf target .venv .venv-python3.* .pytest_cache .mypy_cache .ruff_cache .hypothesis benches/out
+	rm -rf target .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis benches/out
 	rm -f python/picklist/_picklist*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
