@@ -228,13 +228,13 @@ def document(rng: random.Random, n: int) -> list[dict[str, Any]]:
 @row("JSON 3 MB", protocols=(5, 4, 2))
 def json_3mb(size: float) -> Any:
     """A list of records."""
-    return document(random.Random(5), count(size, 10_000))
+    return document(random.Random(5), count(size, 13_000))
 
 
 @row("JSON 15 MB")
 def json_15mb(size: float) -> Any:
     """The same, beyond the caches."""
-    return document(random.Random(6), count(size, 50_000))
+    return document(random.Random(6), count(size, 65_000))
 
 
 @row("twitter-like")
