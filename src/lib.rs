@@ -1,2 +1,3 @@
 //! picklist.
 pub mod error;
+pub mod policy;
