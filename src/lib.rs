@@ -1,4 +1,5 @@
 //! picklist.
 pub mod error;
 pub mod machine;
+pub mod policy;
 pub mod stream;
