@@ -131,6 +131,12 @@ pub enum Kind {
     /// EXT with a code that the policy maps to nothing.
     #[error("unregistered extension code {0}")]
     UnknownExtension(u32),
+    /// EXT with a code that the process's registry maps to nothing, under an unrestricted policy.
+    #[error("unregistered extension code {0}")]
+    UnregisteredExtension(u32),
+    /// A value of the wrong type, where `pickle` raises `TypeError`: an unhashable key, arguments that are no tuple.
+    #[error("{0}")]
+    BadType(String),
     /// PERSID whose line is not ASCII.
     #[error("persistent IDs in protocol 0 must be ASCII strings")]
     PersistentIdText,
@@ -234,7 +240,9 @@ impl Kind {
             | Self::BadInt(_)
             | Self::BadFloat(_)
             | Self::BadEscape(_)
-            | Self::TrailingBackslash => Class::Value,
+            | Self::TrailingBackslash
+            | Self::UnregisteredExtension(_) => Class::Value,
+            Self::BadType(_) => Class::Type,
             Self::SizeOverflow(_) | Self::FloatOverflow(_) => Class::Overflow,
             Self::BadText { .. } => Class::Unicode,
             Self::Limit { .. } => Class::Limit,

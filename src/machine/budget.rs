@@ -108,6 +108,21 @@ pub mod size {
     pub const SET: u64 = 224;
     /// A set's share of a table per entry.
     pub const SET_ITEM: u64 = 64;
+    /// A str of UTF-8 that is not ASCII: its widest character decides the width of all.
+    pub fn text(utf8: &[u8]) -> u64 {
+        let mut characters = 0;
+        let mut widest = 0;
+        for byte in utf8 {
+            characters += u64::from(byte & 0xc0 != 0x80);
+            widest = widest.max(*byte);
+        }
+        let width = match widest {
+            0..=0xc3 => 1,
+            0xc4..=0xef => 2,
+            _ => 4,
+        };
+        TEXT + characters * width
+    }
     /// A reference: an item of a list or tuple, a slot of the memo.
     pub const REFERENCE: u64 = 16;
     /// An instance: header, attributes, weak references.
