@@ -10,14 +10,20 @@ use super::ffi::{Tag, Value};
 use super::{Fault, PyWorld};
 use crate::machine::budget::{Budget, size};
 use crate::machine::world::Done;
+use crate::policy::Meaning;
 
 /// What was counted of the keys of this load's containers.
 #[derive(Debug, Default)]
 pub struct Ledger {}
 
-impl<'py> PyWorld<'py> {
+impl<'a, 'py> PyWorld<'a, 'py> {
     /// Prices a key that is no str.
-    pub(super) fn price(&mut self, budget: &mut Budget, _container: &Value, key: &Value) -> Done<Self> {
+    pub(super) fn price(
+        &mut self,
+        budget: &mut Budget,
+        _container: &Value,
+        key: &Value,
+    ) -> Done<Self> {
         if self.free {
             return Ok(());
         }
@@ -35,10 +41,18 @@ impl<'py> PyWorld<'py> {
         Ok(())
     }
 
-    /// An instance is hashed by its own class: if that is Python code, the stream has been inspected before.
+    /// An instance is hashed by its own class: unless that is a native type's, the stream is inspected before.
     fn price_instance(&mut self, key: &Value) -> Done<Self> {
-        let native = self.entry_of_type(key.type_address()).is_some_and(|id| !self.policy.entry(id).runs_code());
-        if native { Ok(()) } else { self.ensure_checked() }
+        if self.hashes_natively(key.type_address()) {
+            Ok(())
+        } else {
+            self.ensure_checked()
+        }
+    }
+
+    fn hashes_natively(&self, class: usize) -> bool {
+        let native = |id| matches!(self.policy.entry(id).meaning, Meaning::Native(_));
+        self.entry_of_type(class).is_some_and(native)
     }
 
     fn price_tuple(&mut self, budget: &mut Budget, tuple: &Bound<'py, PyTuple>) -> Done<Self> {
@@ -51,16 +65,16 @@ impl<'py> PyWorld<'py> {
             for at in next..tuple.len() {
                 let item = tuple.get_borrowed_item(at)?;
                 if let Ok(inner) = item.cast_exact::<PyTuple>() {
-                    let inner = inner.clone();
-                    drop(item);
+                    let inner = inner.to_owned();
                     open.push((tuple, at + 1));
                     open.push((inner, 0));
                     break;
                 }
                 if let Ok(int) = item.cast_exact::<PyInt>() {
-                    price_int(budget, int)?;
-                } else if let Some(id) = self.entry_of_type(item.get_type_ptr() as usize)
-                    && self.policy.entry(id).runs_code()
+                    price_int(budget, &int)?;
+                } else if !self.checked
+                    && self.entry_of_type(item.get_type_ptr() as usize).is_some()
+                    && !self.hashes_natively(item.get_type_ptr() as usize)
                 {
                     self.ensure_checked()?;
                 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
+    PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString,
+    PyTuple, PyType,
 };
 
 use crate::policy::{Contract, Fields, Grant, Rights};
@@ -33,7 +34,9 @@ impl Shape {
         let py = object.py();
         let is_exception = class.is_subclass_of::<PyBaseException>()?;
         let owner = owner(class, "__setstate__")?;
-        let plain = owner.as_ref().is_none_or(|owner| owner.is(py.get_type::<PyBaseException>()));
+        let plain = owner
+            .as_ref()
+            .is_none_or(|owner| owner.is(py.get_type::<PyBaseException>()));
         let enum_class = py.import("enum")?.getattr("Enum")?;
         Ok(Self {
             is_class: true,
@@ -45,7 +48,11 @@ impl Shape {
 
     /// The `__setstate__` in effect for a class, to be called with instance and state.
     pub fn setstate<'py>(&self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if self.has_setstate || self.is_exception { Ok(Some(class.getattr("__setstate__")?)) } else { Ok(None) }
+        if self.has_setstate || self.is_exception {
+            Ok(Some(class.getattr("__setstate__")?))
+        } else {
+            Ok(None)
+        }
     }
 
     /// What the object is granted when it is allowed plainly: what its own pickles need, and no more.
@@ -59,20 +66,35 @@ impl Shape {
 
     fn class_grant(&self, class: &Bound<'_, PyType>) -> PyResult<Grant> {
         let object = class.py().get_type::<PyAny>();
-        let overridden = |name: &str| Ok::<_, PyErr>(owner(class, name)?.is_some_and(|owner| !owner.is(&object)));
+        let overridden = |name: &str| {
+            Ok::<_, PyErr>(owner(class, name)?.is_some_and(|owner| !owner.is(&object)))
+        };
         let mut rights = Rights::REFERENCE.union(Rights::NEW).union(Rights::STATE);
-        let reduces = overridden("__reduce__")? || overridden("__reduce_ex__")? || in_dispatch_table(class)?;
+        let reduces =
+            overridden("__reduce__")? || overridden("__reduce_ex__")? || in_dispatch_table(class)?;
         if reduces {
             rights.insert(Rights::CALL);
         }
-        if class.is_subclass_of::<PyList>()? || reduces && (class.hasattr("append")? || class.hasattr("extend")?) {
+        if class.is_subclass_of::<PyList>()?
+            || reduces && (class.hasattr("append")? || class.hasattr("extend")?)
+        {
             rights.insert(Rights::APPEND);
         }
         if class.is_subclass_of::<PyDict>()? || reduces && class.hasattr("__setitem__")? {
             rights.insert(Rights::ITEMS);
         }
-        let fields = if self.has_setstate { Fields::Setstate } else { state_fields(class)? };
-        Ok(Grant { rights, call: call_contract(class)?, new: new_contract(class)?, fields, runs_code: runs_code(class)? })
+        let fields = if self.has_setstate {
+            Fields::Setstate
+        } else {
+            state_fields(class)?
+        };
+        Ok(Grant {
+            rights,
+            call: call_contract(class)?,
+            new: new_contract(class)?,
+            fields,
+            runs_code: runs_code(class)?,
+        })
     }
 }
 
@@ -87,7 +109,11 @@ fn owner<'py>(class: &Bound<'py, PyType>, name: &str) -> PyResult<Option<Bound<'
 }
 
 fn in_dispatch_table(class: &Bound<'_, PyType>) -> PyResult<bool> {
-    class.py().import("copyreg")?.getattr("dispatch_table")?.contains(class)
+    class
+        .py()
+        .import("copyreg")?
+        .getattr("dispatch_table")?
+        .contains(class)
 }
 
 fn contract(text: &str) -> Contract {
@@ -139,9 +165,16 @@ fn call_contract(class: &Bound<'_, PyType>) -> PyResult<Contract> {
     };
     let constructs = owner(class, "__init__")?;
     Ok(match reducer {
-        Some(reducer) if reducer.is(py.get_type::<PySet>()) || reducer.is(py.get_type::<PyFrozenSet>()) => {
-            let own_init = constructs.is_some_and(|init| !init.is(&reducer) && !init.is(py.get_type::<PyAny>()));
-            if own_init { Contract::anything() } else { contract("(list)") }
+        Some(reducer)
+            if reducer.is(py.get_type::<PySet>()) || reducer.is(py.get_type::<PyFrozenSet>()) =>
+        {
+            let own_init = constructs
+                .is_some_and(|init| !init.is(&reducer) && !init.is(py.get_type::<PyAny>()));
+            if own_init {
+                Contract::anything()
+            } else {
+                contract("(list)")
+            }
         }
         _ => Contract::anything(),
     })
@@ -162,25 +195,46 @@ fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
         if base.is(&object) {
             continue;
         }
-        for entry in base.getattr("__dict__")?.call_method0("items")?.try_iter()? {
+        for entry in base
+            .getattr("__dict__")?
+            .call_method0("items")?
+            .try_iter()?
+        {
             let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
-            let Ok(name) = name.extract::<String>() else { continue };
+            let Ok(name) = name.extract::<String>() else {
+                continue;
+            };
             let kind = value.get_type();
             if value.is_instance(&member)? || value.is_instance(&getset)? {
                 slots.insert(name.into_boxed_str());
-            } else if !value.is_instance(&cached)? && (kind.hasattr("__get__")? || value.is_callable()) {
+            } else if !value.is_instance(&cached)?
+                && (kind.hasattr("__get__")? || value.is_callable())
+            {
                 shadowed.insert(name.into_boxed_str());
             }
         }
     }
     let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
-    Ok(if has_dict { Fields::Except(shadowed) } else { Fields::Only(slots) })
+    Ok(if has_dict {
+        Fields::Except(shadowed)
+    } else {
+        Fields::Only(slots)
+    })
 }
 
-/// Names whose Python definition in a class would run while its instances are made, filled, hashed or dropped.
-const HOOKS: [&str; 14] = [
-    "__new__", "__init__", "__setstate__", "__setattr__", "__getattribute__", "__getattr__", "__hash__", "__eq__",
-    "__del__", "__setitem__", "append", "extend", "__dict__", "__reduce_ex__",
+/// Names whose Python definition in a class would run while its instances are made, filled or dropped. What hashing
+/// would run is asked where hashing happens.
+const HOOKS: [&str; 10] = [
+    "__new__",
+    "__setstate__",
+    "__setattr__",
+    "__getattribute__",
+    "__del__",
+    "__setitem__",
+    "append",
+    "extend",
+    "__dict__",
+    "__reduce_ex__",
 ];
 
 /// Whether any Python code of the class's own can run.
@@ -189,7 +243,7 @@ fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
     if !class.get_type().is(py.get_type::<PyType>()) || in_dispatch_table(class)? {
         return Ok(true);
     }
-    let function = py.import("types")?.getattr("FunctionType")?;
+    let getset = py.import("types")?.getattr("GetSetDescriptorType")?;
     for base in class.mro() {
         let dict = base.getattr("__dict__")?;
         let heap = base.getattr("__flags__")?.extract::<u64>()? & (1 << 9) != 0;
@@ -201,10 +255,8 @@ fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
         }
         for hook in HOOKS {
             if let Ok(value) = dict.get_item(hook) {
-                let inert_hash = hook == "__hash__" && value.is_none();
-                let generated = hook == "__dict__" && !value.is_instance(&function)?;
-                let unused_init = hook == "__init__";
-                if !inert_hash && !generated && !unused_init {
+                let generated = hook == "__dict__" && value.is_instance(&getset)?;
+                if !generated {
                     return Ok(true);
                 }
             }
