@@ -22,7 +22,17 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["BY_CODE", "BY_NAME", "Instruction", "Opcode", "Raw", "asm", "assemble", "disassemble", "offsets"]
+__all__ = [
+    "BY_CODE",
+    "BY_NAME",
+    "Instruction",
+    "Opcode",
+    "Raw",
+    "asm",
+    "assemble",
+    "disassemble",
+    "offsets",
+]
 
 
 class Raw(bytes):
@@ -32,7 +42,7 @@ class Raw(bytes):
 
 
 class Instruction(NamedTuple):
-    """One opcode with its operand: ``None`` where it has none, a pair of strings for GLOBAL and INST."""
+    """One opcode with its operand: ``None`` for none, a pair of strings for GLOBAL and INST."""
 
     name: str
     arg: Any = None
@@ -43,7 +53,7 @@ class Instruction(NamedTuple):
 
 
 class Opcode:
-    """One row of ``pickletools.opcodes``; call it with its operand to get an :class:`Instruction`."""
+    """One row of ``pickletools.opcodes``; called with its operand, an :class:`Instruction`."""
 
     def __init__(self, info: pickletools.OpcodeInfo) -> None:
         self.name: str = info.name
@@ -82,7 +92,9 @@ def text(layout: str) -> Callable[[str], bytes]:
 
 def latin(layout: str) -> Callable[[str | bytes], bytes]:
     """Return an encoder for the 8-bit strings of Python 2 behind a length."""
-    return lambda value: counted(layout)(value if isinstance(value, bytes) else value.encode("latin-1"))
+    return lambda value: counted(layout)(
+        value if isinstance(value, bytes) else value.encode("latin-1")
+    )
 
 
 def packed(layout: str) -> Callable[[Any], bytes]:
@@ -103,7 +115,13 @@ def quoted_line(value: str | bytes) -> bytes:
 
 def unicode_line(value: str) -> bytes:
     """Encode UNICODE's operand: raw-unicode-escape, with the escapes that pickle adds."""
-    for plain, escaped in (("\\", "\\u005c"), ("\0", "\\u0000"), ("\n", "\\u000a"), ("\r", "\\u000d"), ("\x1a", "\\u001a")):
+    for plain, escaped in (
+        ("\\", "\\u005c"),
+        ("\0", "\\u0000"),
+        ("\n", "\\u000a"),
+        ("\r", "\\u000d"),
+        ("\x1a", "\\u001a"),
+    ):
         value = value.replace(plain, escaped)
     return value.encode("raw-unicode-escape") + b"\n"
 
@@ -218,7 +236,7 @@ def operand_size(opcode: Opcode, data: bytes, at: int) -> int:
 
 
 def walk(data: bytes) -> Iterator[tuple[int, Opcode, bytes]]:
-    """Yield offset, opcode and raw operand up to STOP; ValueError where the stream is cut or unknown."""
+    """Yield offset, opcode and raw operand up to STOP; ValueError where the stream is cut."""
     at = 0
     while True:
         try:
@@ -250,7 +268,7 @@ def value_of(opcode: Opcode, raw: bytes) -> Any:
 
 
 def disassemble(data: bytes) -> list[Instruction]:
-    """Return the instructions of a stream up to and including STOP; bytes behind it are not looked at."""
+    """Return the instructions of a stream up to and including STOP."""
     return [Instruction(opcode.name, value_of(opcode, raw)) for _, opcode, raw in walk(data)]
 
 

@@ -69,4 +69,6 @@ def sample(row: dict[str, Any]) -> Sample:
     )
 
 
-SAMPLES: tuple[Sample, ...] = tuple(sample(json.loads(line)) for line in CORPUS.read_text("ascii").splitlines())
+SAMPLES: tuple[Sample, ...] = tuple(
+    sample(json.loads(line)) for line in CORPUS.read_text("ascii").splitlines()
+)

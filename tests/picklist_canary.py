@@ -1,4 +1,4 @@
-"""What hostile pickles in the tests aim at: callables that record their calls, objects that show changes.
+"""What hostile pickles in the tests aim at: callables that record calls, objects that show changes.
 
 Nothing here has an effect beyond this module.  ``CALLS`` holds every call, ``fingerprint()`` every
 attribute that a stream might try to change, ``reset()`` restores both.
@@ -6,7 +6,7 @@ attribute that a stream might try to change, ``reset()`` restores both.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 CALLS: list[tuple[Any, ...]] = []
 
@@ -27,7 +27,7 @@ class Box:
     """A plain class that policies in the tests allow; records nothing, can be changed."""
 
     limit = 10
-    shared: list[int] = []
+    shared: ClassVar[list[int]] = []
 
     def method(self) -> str:
         """Do nothing."""
@@ -105,9 +105,18 @@ def mutable() -> list[Any]:
 
 
 def attributes(target: Any) -> dict[str, int]:
-    """Return the identity of every attribute of a class or function, and of the module's globals."""
+    """Return the identity of every attribute of a class or function."""
     found = {name: id(value) for name, value in vars(target).items()}
-    for name in ("__code__", "__defaults__", "__kwdefaults__", "__bases__", "__doc__", "__name__", "__qualname__", "__module__"):
+    for name in (
+        "__code__",
+        "__defaults__",
+        "__kwdefaults__",
+        "__bases__",
+        "__doc__",
+        "__name__",
+        "__qualname__",
+        "__module__",
+    ):
         if hasattr(target, name):
             found[name] = id(getattr(target, name))
     return found
@@ -115,7 +124,11 @@ def attributes(target: Any) -> dict[str, int]:
 
 def fingerprint() -> list[Any]:
     """Return a value that changes when anything here does."""
-    names = {name: id(value) for name, value in globals().items() if name not in ("CALLS", "__builtins__", "CLEAN")}
+    names = {
+        name: id(value)
+        for name, value in globals().items()
+        if name not in ("CALLS", "__builtins__", "CLEAN")
+    }
     return [names, list(Box.shared), [attributes(target) for target in mutable()]]
 
 

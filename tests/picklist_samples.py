@@ -1,4 +1,4 @@
-# ruff: noqa: UP004, UP008, UP025, N818
+# ruff: noqa: RUF100, UP003, UP004, UP008, UP010, UP025
 # mypy: ignore-errors
 """User classes for the tests and for the corpus.
 
@@ -6,6 +6,8 @@ The module is imported by every interpreter that wrote the corpus, Python 2.7 am
 explicit ``object`` bases and the absence of annotations.  Classes that need newer syntax are in
 ``picklist_samples_typed``.
 """
+
+from __future__ import unicode_literals
 
 import collections
 
@@ -41,7 +43,7 @@ class OldStyle:
 class Slots(object):
     """Attributes in slots only."""
 
-    __slots__ = ("x", "y")
+    __slots__ = tuple(map(str, ("x", "y")))  # 8-bit names where Python 2.7 writes them
 
     def __init__(self, x=1, y="two"):
         self.x = x
@@ -92,7 +94,7 @@ class MyInt(int):
     """An int with attributes."""
 
 
-class MyStr(type(u"")):
+class MyStr(type("")):
     """A text string with attributes."""
 
 
@@ -249,12 +251,12 @@ def cyclic_tuple():
 
 def shared():
     """Return a list with one inner list held three times."""
-    inner = [u"shared"]
-    return [inner, inner, {u"again": inner}]
+    inner = ["shared"]
+    return [inner, inner, {"again": inner}]
 
 
 def cyclic_plain():
     """Return an instance that refers to itself."""
-    value = Plain(1, u"two")
+    value = Plain(1, "two")
     value.me = [value]
     return value

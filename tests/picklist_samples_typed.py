@@ -25,7 +25,7 @@ class Frozen:
     y: str = "two"
 
 
-if sys.version_info >= (3, 10):
+if sys.version_info >= (3, 10):  # noqa: UP036
 
     @dataclass(slots=True)
     class SlotsData:

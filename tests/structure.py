@@ -1,10 +1,10 @@
 """Compare two object graphs by type, value and shape, without recursion.
 
-``same_structure(a, b)`` answers with the empty string where two graphs are the same, and otherwise with
-the path of the first difference.  Same means: exact types, equal values (nan equals nan, 0.0 differs
-from -0.0), the same order in dicts, and the same references: whatever is one mutable object on the left
-is one on the right, cycles included.  Immutable values are compared, but whether two equal ones are
-one object is only looked at for tuples, frozensets and instances, where a pickle's memo decides it.
+``same_structure(a, b)`` answers with the empty string where two graphs are the same, and otherwise
+with the path of the first difference.  Same means: exact types, equal values (nan equals nan, 0.0
+differs from -0.0), the same order in dicts, and the same references: whatever is one object on the
+left is one on the right, cycles included.  Numbers, text and bytes are only compared: whether two
+equal ones are one object is the interpreter's affair.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ def unordered(a: Any, b: Any, path: str) -> tuple[str, list[Pair]]:
         rest = [element for element in b if element not in a]
         if sorted(map(repr, odd)) != sorted(map(repr, rest)):
             return f"{path}: {odd!r} is not in {b!r}", []
-    return "", [(element, partners[element], f"{path}.element({element!r})") for element in a if element in partners]
+    return "", [
+        (element, partners[element], f"{path}.element({element!r})")
+        for element in a
+        if element in partners
+    ]
 
 
 def mapping(a: Any, b: Any, path: str) -> tuple[str, list[Pair]]:
@@ -67,7 +71,10 @@ def mapping(a: Any, b: Any, path: str) -> tuple[str, list[Pair]]:
         return f"{path}: {len(a)} items, not {len(b)}", []
     pairs: list[Pair] = []
     for (key_a, value_a), (key_b, value_b) in zip(dict.items(a), dict.items(b), strict=True):
-        pairs += [(key_a, key_b, f"{path}.key({key_a!r:.40})"), (value_a, value_b, f"{path}[{key_a!r:.40}]")]
+        pairs += [
+            (key_a, key_b, f"{path}.key({key_a!r:.40})"),
+            (value_a, value_b, f"{path}[{key_a!r:.40}]"),
+        ]
     return "", pairs
 
 
@@ -94,10 +101,22 @@ def parts(a: Any, b: Any, path: str) -> tuple[str, list[Pair] | None]:
         pairs.append((a.args, b.args, f"{path}.args"))
     if trouble:
         return trouble, []
-    if type(a).__module__ not in ("builtins", "datetime", "decimal", "fractions", "uuid", "ipaddress", "pathlib", "pathlib._local", "enum"):
+    if type(a).__module__ not in (
+        "builtins",
+        "datetime",
+        "decimal",
+        "fractions",
+        "uuid",
+        "ipaddress",
+        "pathlib",
+        "pathlib._local",
+        "enum",
+    ):
         own_a, own_b = getattr(a, "__dict__", None), getattr(b, "__dict__", None)
         if type(own_a) is dict or type(own_b) is dict:
-            composite = composite or type(a).__eq__ is object.__eq__ or "picklist" in type(a).__module__
+            composite = (
+                composite or type(a).__eq__ is object.__eq__ or "picklist" in type(a).__module__
+            )
             pairs.append((own_a, own_b, f"{path}.__dict__"))
         slots = slots_of(a)
         if slots and "picklist" in type(a).__module__:

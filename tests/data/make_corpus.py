@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-# ruff: noqa: UP009, UP010, UP015, UP030, UP031, UP032
+# ruff: noqa: C402, E501, ISC004, RUF100, UP004, UP009, UP010, UP020, UP025, UP031
 # mypy: ignore-errors
 """Add to the corpus of real pickles what the interpreter that runs this script writes.
 
@@ -10,10 +10,9 @@ needs: ``encoding`` (Python 2's 8-bit strings), ``base`` (presets besides "std",
 ``allow`` (names outside the presets), ``identity`` (compared by structure, not by equality).
 """
 
-from __future__ import print_function
+from __future__ import print_function, unicode_literals
 
 import base64
-import io
 import json
 import os
 import pickle
@@ -31,12 +30,20 @@ PLAIN = [
     ("none", "None", {}),
     ("true", "True", {}),
     ("false", "False", {}),
-    ("ints", "[0, 1, -1, 255, 256, -128, 65535, 65536, 2**31 - 1, -2**31, 2**31, 2**63, -2**63]", {}),
+    (
+        "ints",
+        "[0, 1, -1, 255, 256, -128, 65535, 65536, 2**31 - 1, -2**31, 2**31, 2**63, -2**63]",
+        {},
+    ),
     ("big ints", "[2**100, -2**100, 10**400, -(2**2039)]", {}),
     ("huge int", "1 << 2100", {}),
     ("floats", "[0.0, -0.0, 1.5, -1e300, 5e-324, float('inf'), float('-inf')]", {}),
     ("nan", "float('nan')", {"identity": True}),
-    ("text", "[u'', u'a', u'abc', u'\\xe9', u'\\u20ac', u'\\U0001f600', u'back\\\\slash', u'line\\nbreak', u'\\x00']", {}),
+    (
+        "text",
+        "[u'', u'a', u'abc', u'\\xe9', u'\\u20ac', u'\\U0001f600', u'back\\\\slash', u'line\\nbreak', u'\\x00']",
+        {},
+    ),
     ("long text", "u'x' * 300", {}),
     ("surrogate", "u'\\ud800'", {}),
     ("bytes", "[b'', b'a', b'\\x00\\xff\\n', bytes(bytearray(range(256)))]", {"encoding": "bytes"}),
@@ -56,50 +63,170 @@ PLAIN = [
 ]
 
 STD = [
-    ("range", "[range(0), range(3), range(1, 10, 3), range(5, -5, -2)]", {"py2": "[xrange(0), xrange(3), xrange(1, 10, 3), xrange(5, -5, -2)]"}),
-    ("slice", "[slice(1), slice(1, 2), slice(None, None, -1), slice(u'a', 2.5)]", {"since": (3, 0)}),
+    (
+        "range",
+        "[range(0), range(3), range(1, 10, 3), range(5, -5, -2)]",
+        {"py2": "[xrange(0), xrange(3), xrange(1, 10, 3), xrange(5, -5, -2)]"},
+    ),
+    (
+        "slice",
+        "[slice(1), slice(1, 2), slice(None, None, -1), slice(u'a', 2.5)]",
+        {"since": (3, 0)},
+    ),
     ("ellipsis", "[Ellipsis, NotImplemented]", {"since": (3, 0)}),
-    ("types", "[int, float, str, list, dict, set, bytes, bool, tuple, complex, object, frozenset, bytearray]",
-     {"py2": "[int, float, unicode, list, dict, set, str, bool, tuple, complex, object, frozenset, bytearray]", "skip": (2, 7)}),
-    ("types of python 2", "[int, float, str, list, dict, set, bool, tuple, complex, frozenset, bytearray]",
-     {"py2": "[long, float, unicode, list, dict, set, bool, tuple, complex, frozenset, bytearray]", "only": (2, 7)}),
+    (
+        "types",
+        "[int, float, str, list, dict, set, bytes, bool, tuple, complex, object, frozenset, bytearray]",
+        {
+            "py2": "[int, float, unicode, list, dict, set, str, bool, tuple, complex, object, frozenset, bytearray]",
+            "skip": (2, 7),
+        },
+    ),
+    (
+        "types of python 2",
+        "[int, float, str, list, dict, set, bool, tuple, complex, frozenset, bytearray]",
+        {
+            "py2": "[long, float, unicode, list, dict, set, bool, tuple, complex, frozenset, bytearray]",
+            "only": (2, 7),
+        },
+    ),
     ("none type", "type(None)", {"since": (3, 4)}),
-    ("date", "[datetime.date(1, 1, 1), datetime.date(2020, 2, 29), datetime.date(9999, 12, 31)]", {"encoding": "latin1"}),
+    (
+        "date",
+        "[datetime.date(1, 1, 1), datetime.date(2020, 2, 29), datetime.date(9999, 12, 31)]",
+        {"encoding": "latin1"},
+    ),
     ("time", "[datetime.time(), datetime.time(23, 59, 59, 999999)]", {"encoding": "latin1"}),
-    ("datetime", "[datetime.datetime(1, 1, 1), datetime.datetime(2024, 2, 29, 23, 59, 59, 999999)]", {"encoding": "latin1"}),
-    ("fold", "[datetime.datetime(2024, 10, 27, 2, 30, fold=1), datetime.time(2, 30, fold=1)]", {"since": (3, 6)}),
-    ("timedelta", "[datetime.timedelta(0), datetime.timedelta(-1, 1, 1), datetime.timedelta.max, datetime.timedelta.min]", {}),
-    ("timezone", "[datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=2)), datetime.timezone(datetime.timedelta(hours=-5), u'EST')]", {"since": (3, 2)}),
-    ("aware", "[datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc), datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))]", {"since": (3, 2)}),
-    ("decimal", "[decimal.Decimal(u'0'), decimal.Decimal(u'-1.50'), decimal.Decimal(u'1E+400'), decimal.Decimal(u'Infinity')]", {}),
+    (
+        "datetime",
+        "[datetime.datetime(1, 1, 1), datetime.datetime(2024, 2, 29, 23, 59, 59, 999999)]",
+        {"encoding": "latin1"},
+    ),
+    (
+        "fold",
+        "[datetime.datetime(2024, 10, 27, 2, 30, fold=1), datetime.time(2, 30, fold=1)]",
+        {"since": (3, 6)},
+    ),
+    (
+        "timedelta",
+        "[datetime.timedelta(0), datetime.timedelta(-1, 1, 1), datetime.timedelta.max, datetime.timedelta.min]",
+        {},
+    ),
+    (
+        "timezone",
+        "[datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=2)), datetime.timezone(datetime.timedelta(hours=-5), u'EST')]",
+        {"since": (3, 2)},
+    ),
+    (
+        "aware",
+        "[datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc), datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))]",
+        {"since": (3, 2)},
+    ),
+    (
+        "decimal",
+        "[decimal.Decimal(u'0'), decimal.Decimal(u'-1.50'), decimal.Decimal(u'1E+400'), decimal.Decimal(u'Infinity')]",
+        {},
+    ),
     ("decimal nan", "decimal.Decimal(u'NaN')", {"identity": True}),
-    ("fraction", "[fractions.Fraction(0), fractions.Fraction(1, 3), fractions.Fraction(-7, 2)]", {}),
-    ("uuid", "[uuid.UUID(int=0), uuid.UUID(u'12345678-1234-5678-1234-567812345678')]", {"py2": "[uuid.UUID(int=0L), uuid.UUID('12345678-1234-5678-1234-567812345678')]"}),
+    (
+        "fraction",
+        "[fractions.Fraction(0), fractions.Fraction(1, 3), fractions.Fraction(-7, 2)]",
+        {},
+    ),
+    (
+        "uuid",
+        "[uuid.UUID(int=0), uuid.UUID(u'12345678-1234-5678-1234-567812345678')]",
+        {"py2": "[uuid.UUID(int=0L), uuid.UUID('12345678-1234-5678-1234-567812345678')]"},
+    ),
     ("uuid safe", "uuid.UUID(int=5, is_safe=uuid.SafeUUID.safe)", {"since": (3, 7)}),
-    ("ordereddict", "[collections.OrderedDict(), collections.OrderedDict([(u'b', 1), (u'a', 2)])]", {}),
-    ("deque", "[collections.deque(), collections.deque([1, 2]), collections.deque([1, 2, 3], 2)]", {}),
-    ("defaultdict", "[collections.defaultdict(list, {u'a': [1]}), collections.defaultdict(None, {1: 2}), collections.defaultdict(int), collections.defaultdict(set)]", {}),
+    (
+        "ordereddict",
+        "[collections.OrderedDict(), collections.OrderedDict([(u'b', 1), (u'a', 2)])]",
+        {},
+    ),
+    (
+        "deque",
+        "[collections.deque(), collections.deque([1, 2]), collections.deque([1, 2, 3], 2)]",
+        {},
+    ),
+    (
+        "defaultdict",
+        "[collections.defaultdict(list, {u'a': [1]}), collections.defaultdict(None, {1: 2}), collections.defaultdict(int), collections.defaultdict(set)]",
+        {},
+    ),
     ("counter", "[collections.Counter(), collections.Counter({u'a': 3, u'b': 1})]", {}),
-    ("ipaddress", "[ipaddress.ip_address(u'127.0.0.1'), ipaddress.ip_address(u'::1'), ipaddress.ip_network(u'10.0.0.0/8'), ipaddress.ip_network(u'2001:db8::/32'), "
-     "ipaddress.ip_interface(u'10.1.2.3/24'), ipaddress.ip_interface(u'2001:db8::1/64')]", {"since": (3, 3)}),
-    ("pure paths", "[pathlib.PurePosixPath(u'/a/b'), pathlib.PurePosixPath(u'.'), pathlib.PurePosixPath(u'a'), pathlib.PureWindowsPath(u'C:/x/y')]", {"since": (3, 4)}),
-    ("array", "[array.array('b', [1, -2]), array.array('H', [1, 65535]), array.array('q', [2**62]), array.array('d', [1.5]), array.array('f'), array.array('i', [-5])]", {"since": (3, 0)}),
-    ("array of python 2", "[array.array('b', [1, -2]), array.array('H', [1, 65535]), array.array('d', [1.5]), array.array('f'), array.array('i', [-5])]", {"only": (2, 7)}),
+    (
+        "ipaddress",
+        "[ipaddress.ip_address(u'127.0.0.1'), ipaddress.ip_address(u'::1'), ipaddress.ip_network(u'10.0.0.0/8'), ipaddress.ip_network(u'2001:db8::/32'), "
+        "ipaddress.ip_interface(u'10.1.2.3/24'), ipaddress.ip_interface(u'2001:db8::1/64')]",
+        {"since": (3, 3)},
+    ),
+    (
+        "pure paths",
+        "[pathlib.PurePosixPath(u'/a/b'), pathlib.PurePosixPath(u'.'), pathlib.PurePosixPath(u'a'), pathlib.PureWindowsPath(u'C:/x/y')]",
+        {"since": (3, 4)},
+    ),
+    (
+        "array",
+        "[array.array('b', [1, -2]), array.array('H', [1, 65535]), array.array('q', [2**62]), array.array('d', [1.5]), array.array('f'), array.array('i', [-5])]",
+        {"since": (3, 0)},
+    ),
+    (
+        "array of python 2",
+        "[array.array('b', [1, -2]), array.array('H', [1, 65535]), array.array('d', [1.5]), array.array('f'), array.array('i', [-5])]",
+        {"only": (2, 7)},
+    ),
     ("unicode array", "array.array('u', u'ab\\u20ac')", {}),
     ("namespace", "types.SimpleNamespace(a=1, b=[2])", {"since": (3, 3)}),
-    ("mixed", "{u'when': datetime.datetime(2024, 1, 2, 3, 4, 5), u'ids': {uuid.UUID(int=7)}, u'd': decimal.Decimal(u'1.5'), u'od': collections.OrderedDict(a=1)}", {"encoding": "latin1"}),
+    (
+        "mixed",
+        "{u'when': datetime.datetime(2024, 1, 2, 3, 4, 5), u'ids': {uuid.UUID(int=7)}, u'd': decimal.Decimal(u'1.5'), u'od': collections.OrderedDict(a=1)}",
+        {"encoding": "latin1"},
+    ),
 ]
 
 OPT_IN = [
-    ("paths", "[pathlib.PosixPath(u'/a/b'), pathlib.Path(u'x')]", {"since": (3, 4), "base": ["paths"]}),
-    ("zoneinfo", "[zoneinfo.ZoneInfo(u'Europe/Berlin'), datetime.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo(u'UTC'))]", {"since": (3, 9), "base": ["zoneinfo"]}),
-    ("exceptions", "[ValueError(u'x'), KeyError(1), Exception(), ZeroDivisionError(u'a', 2)]", {"base": ["exceptions"], "identity": True}),
-    ("std enums", "[http.HTTPStatus.NOT_FOUND, socket.AddressFamily.AF_INET, signal.Signals.SIGINT]", {"since": (3, 5), "base": ["enums"]}),
-    ("regex flags", "[re.RegexFlag.IGNORECASE, re.RegexFlag.IGNORECASE | re.RegexFlag.DOTALL]", {"since": (3, 6), "base": ["enums"]}),
+    (
+        "paths",
+        "[pathlib.PosixPath(u'/a/b'), pathlib.Path(u'x')]",
+        {"since": (3, 4), "base": ["paths"]},
+    ),
+    (
+        "zoneinfo",
+        "[zoneinfo.ZoneInfo(u'Europe/Berlin'), datetime.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo(u'UTC'))]",
+        {"since": (3, 9), "base": ["zoneinfo"]},
+    ),
+    (
+        "exceptions",
+        "[ValueError(u'x'), KeyError(1), Exception(), ZeroDivisionError(u'a', 2)]",
+        {"base": ["exceptions"], "identity": True},
+    ),
+    (
+        "std enums",
+        "[http.HTTPStatus.NOT_FOUND, socket.AddressFamily.AF_INET, signal.Signals.SIGINT]",
+        {"since": (3, 5), "base": ["enums"]},
+    ),
+    (
+        "regex flags",
+        "[re.RegexFlag.IGNORECASE, re.RegexFlag.IGNORECASE | re.RegexFlag.DOTALL]",
+        {"since": (3, 6), "base": ["enums"]},
+    ),
     ("object", "object()", {"allow": ["builtins.object"], "identity": True}),
-    ("chainmap", "collections.ChainMap({u'a': 1}, {u'b': 2})", {"since": (3, 3), "allow": ["collections.ChainMap"]}),
-    ("userdict", "collections.UserDict({u'a': 1})", {"since": (3, 0), "allow": ["collections.UserDict"]}),
-    ("struct_time", "time.gmtime(0)", {"allow": ["time.struct_time"], "identity": True, "since": (3, 0)}),
+    (
+        "chainmap",
+        "collections.ChainMap({u'a': 1}, {u'b': 2})",
+        {"since": (3, 3), "allow": ["collections.ChainMap"]},
+    ),
+    (
+        "userdict",
+        "collections.UserDict({u'a': 1})",
+        {"since": (3, 0), "allow": ["collections.UserDict"]},
+    ),
+    (
+        "struct_time",
+        "time.gmtime(0)",
+        {"allow": ["time.struct_time"], "identity": True, "since": (3, 0)},
+    ),
 ]
 
 USER = [
@@ -107,7 +234,12 @@ USER = [
     ("cyclic instance", SAMPLES + ".cyclic_plain()", ["Plain"], {"identity": True}),
     ("old-style class", SAMPLES + ".OldStyle(3)", ["OldStyle"], {}),
     ("slots", SAMPLES + ".Slots(3, u'z')", ["Slots"], {"skip_protocols": (0, 1)}),
-    ("slots and dict", SAMPLES + ".SlotsAndDict(3, u'z', 2.5)", ["SlotsAndDict"], {"skip_protocols": (0, 1)}),
+    (
+        "slots and dict",
+        SAMPLES + ".SlotsAndDict(3, u'z', 2.5)",
+        ["SlotsAndDict"],
+        {"skip_protocols": (0, 1)},
+    ),
     ("namedtuple", SAMPLES + ".Point(1, u'y')", ["Point"], {}),
     ("nested class", SAMPLES + ".Outer.Inner(5)", ["Outer.Inner"], {"since": (3, 4)}),
     ("list subclass", SAMPLES + ".make_list()", ["MyList"], {"identity": True}),
@@ -121,14 +253,52 @@ USER = [
     ("reduce to itself", SAMPLES + ".ReducesToItself(1, [2])", ["ReducesToItself"], {}),
     ("reduce to function", SAMPLES + ".ReducesToFunction(1, [2])", ["rebuild"], {}),
     ("getnewargs", SAMPLES + ".NewArgs(9)", ["NewArgs"], {"skip_protocols": (0, 1)}),
-    ("getnewargs_ex", SAMPLES + ".NewArgsEx(9, y=u'k')", ["NewArgsEx"], {"skip_protocols": (0, 1), "since": (3, 6)}),
-    ("enum", "[" + SAMPLES + ".Color.RED, " + SAMPLES + ".Color.GREEN, " + SAMPLES + ".Level.HIGH]", ["Color", "Level"], {"since": (3, 4)}),
-    ("flag", "[" + SAMPLES + ".Perm.R, " + SAMPLES + ".Perm.R | " + SAMPLES + ".Perm.X, " + SAMPLES + ".IntPerm(6)]", ["Perm", "IntPerm"], {"since": (3, 6)}),
+    (
+        "getnewargs_ex",
+        SAMPLES + ".NewArgsEx(9, y=u'k')",
+        ["NewArgsEx"],
+        {"skip_protocols": (0, 1), "since": (3, 6)},
+    ),
+    (
+        "enum",
+        "[" + SAMPLES + ".Color.RED, " + SAMPLES + ".Color.GREEN, " + SAMPLES + ".Level.HIGH]",
+        ["Color", "Level"],
+        {"since": (3, 4)},
+    ),
+    (
+        "flag",
+        "["
+        + SAMPLES
+        + ".Perm.R, "
+        + SAMPLES
+        + ".Perm.R | "
+        + SAMPLES
+        + ".Perm.X, "
+        + SAMPLES
+        + ".IntPerm(6)]",
+        ["Perm", "IntPerm"],
+        {"since": (3, 6)},
+    ),
     ("dataclass", TYPED + ".Data(1, u'd', [2])", ["Data"], {"since": (3, 7)}),
     ("frozen dataclass", TYPED + ".Frozen(1, u'd')", ["Frozen"], {"since": (3, 7)}),
-    ("slots dataclass", TYPED + ".SlotsData(1, u'd')", ["SlotsData"], {"since": (3, 10), "skip_protocols": (0, 1)}),
-    ("frozen slots dataclass", TYPED + ".FrozenSlots(1, u'd')", ["FrozenSlots"], {"since": (3, 10), "skip_protocols": (0, 1)}),
-    ("nested dataclass", TYPED + ".Nested(" + TYPED + ".Data(), " + TYPED + ".Frozen())", ["Nested", "Data", "Frozen"], {"since": (3, 7)}),
+    (
+        "slots dataclass",
+        TYPED + ".SlotsData(1, u'd')",
+        ["SlotsData"],
+        {"since": (3, 10), "skip_protocols": (0, 1)},
+    ),
+    (
+        "frozen slots dataclass",
+        TYPED + ".FrozenSlots(1, u'd')",
+        ["FrozenSlots"],
+        {"since": (3, 10), "skip_protocols": (0, 1)},
+    ),
+    (
+        "nested dataclass",
+        TYPED + ".Nested(" + TYPED + ".Data(), " + TYPED + ".Frozen())",
+        ["Nested", "Data", "Frozen"],
+        {"since": (3, 7)},
+    ),
     ("nested class of dataclass", TYPED + ".Holder.Deep()", ["Holder.Deep"], {"since": (3, 7)}),
 ]
 
@@ -136,8 +306,25 @@ USER = [
 def namespace():
     """Import what the expressions mention, as far as this interpreter has it."""
     found = {}
-    for name in ("array", "collections", "datetime", "decimal", "fractions", "http", "ipaddress", "pathlib", "re", "signal",
-                 "socket", "time", "types", "uuid", "zoneinfo", SAMPLES, TYPED):
+    for name in (
+        "array",
+        "collections",
+        "datetime",
+        "decimal",
+        "fractions",
+        "http",
+        "ipaddress",
+        "pathlib",
+        "re",
+        "signal",
+        "socket",
+        "time",
+        "types",
+        "uuid",
+        "zoneinfo",
+        SAMPLES,
+        TYPED,
+    ):
         try:
             found[name] = __import__(name)
         except (ImportError, SyntaxError):
@@ -159,7 +346,11 @@ def cases():
 def applies(needs):
     """Tell whether this interpreter writes the case."""
     here = sys.version_info[:2]
-    return here >= needs.get("since", (0,)) and needs.get("only", here) == here and needs.get("skip") != here
+    return (
+        here >= needs.get("since", (0,))
+        and needs.get("only", here) == here
+        and needs.get("skip") != here
+    )
 
 
 def writers():
@@ -186,13 +377,16 @@ def rows(found):
     for name, expr, needs in cases():
         if not applies(needs):
             continue
-        value = eval(needs.get("py2", expr) if PY2 else expr, dict(found))
+        source = needs.get("py2", expr) if PY2 else expr
+        value = eval(compile(source, name, "eval", 0, True), dict(found))
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             if protocol in needs.get("skip_protocols", ()):
                 continue
             for dumps in writers():
                 b64 = base64.b64encode(dumps(value, protocol)).decode("ascii")
-                yield dict(needed(name, needs), name=name, expected=expr, protocol=protocol, b64=b64)
+                yield dict(
+                    needed(name, needs), name=name, expected=expr, protocol=protocol, b64=b64
+                )
 
 
 def main(path):
@@ -200,7 +394,7 @@ def main(path):
     version = "%d.%d" % sys.version_info[:2]
     merged = []
     if os.path.exists(path):
-        with io.open(path, encoding="ascii") as lines:
+        with open(path, encoding="ascii") as lines:
             merged = [json.loads(line) for line in lines]
     known = dict(((row["name"], row["protocol"], row["b64"]), row) for row in merged)
     for row in rows(namespace()):
@@ -211,9 +405,11 @@ def main(path):
             known[key] = row
         if version not in known[key]["pythons"]:
             known[key]["pythons"].append(version)
-    with io.open(path, "wb") as out:
+    with open(path, "wb") as out:
         for row in merged:
-            out.write(json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n")
+            out.write(
+                json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n"
+            )
     print("%s: %d pickles after Python %s" % (path, len(merged), version))
 
 
