@@ -55,7 +55,6 @@ class Sample:
 
 def sample(row: dict[str, Any]) -> Sample:
     """Turn one line of the file into a Sample."""
-    base = tuple(row.get("base", ()))
     return Sample(
         name=row["name"],
         expr=row["expected"],
@@ -63,7 +62,7 @@ def sample(row: dict[str, Any]) -> Sample:
         pythons=tuple(row["pythons"]),
         data=base64.b64decode(row["b64"]),
         encoding=row.get("encoding", "ASCII"),
-        base=base if base == ("plain",) else ("std", *base),
+        base=("std", *row.get("base", ())),
         allow=tuple(row.get("allow", ())),
         by_structure=bool(row.get("identity")),
     )

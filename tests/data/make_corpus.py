@@ -6,7 +6,7 @@
 Usage: ``python make_corpus.py corpus.jsonl``, under Python 2.7 and then every 3.x in turn.  Each line is one
 pickle as JSON: name, the expression that made it (evaluated again by the tests as the expected
 value), protocol, the Python versions that wrote exactly these bytes, base64.  Optional keys say what a reader
-needs: ``encoding`` (Python 2's 8-bit strings), ``base`` (presets besides "std", or "plain" alone),
+needs: ``encoding`` (Python 2's 8-bit strings), ``base`` (presets besides "std"),
 ``allow`` (names outside the presets), ``identity`` (compared by structure, not by equality).
 """
 
@@ -335,7 +335,7 @@ def namespace():
 def cases():
     """Yield name, expression and needs of everything, user classes with their module in front."""
     for name, expr, needs in PLAIN:
-        yield name, expr, dict(needs, base=["plain"])
+        yield name, expr, needs
     for name, expr, needs in STD + OPT_IN:
         yield name, expr, needs
     for name, expr, allowed, needs in USER:
