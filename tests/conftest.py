@@ -42,7 +42,7 @@ class Watch:
     HARMLESS = frozenset(
         {
             "array.__new__",  # an array of the result
-            "pickle.find_class",  # says what a policy is asked for; importing is an event of its own
+            "pickle.find_class",  # a policy is asked; importing is an event of its own
             "sys._getframe",  # warnings and tracebacks
             "sys._getframemodulename",
             "sys.unraisablehook",
@@ -147,7 +147,7 @@ class NothingRan:
         return caught
 
 
-# A message ends in what to do: a line of policy, a preset, a limit to raise, or why it is never needed.
+# A message ends in what to do: a line of policy, a preset, a limit, or why it is never needed.
 REMEDIES = (
     "Policy(",
     "Allow(",

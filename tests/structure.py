@@ -9,10 +9,12 @@ equal ones are one object is the interpreter's affair.
 
 from __future__ import annotations
 
+import array
 import collections
 import decimal
 import math
 import struct
+import types
 from typing import Any
 
 __all__ = ["same_structure"]
@@ -34,6 +36,8 @@ def same_leaf(a: Any, b: Any) -> bool:
         return same_float(a.real, b.real) and same_float(a.imag, b.imag)
     if type(a) is decimal.Decimal:
         return bool(a.as_tuple() == b.as_tuple())
+    if type(a) is array.array:
+        return bool(a.typecode == b.typecode and a.tobytes() == b.tobytes())
     return bool(a == b)
 
 
@@ -101,28 +105,11 @@ def parts(a: Any, b: Any, path: str) -> tuple[str, list[Pair] | None]:
         pairs.append((a.args, b.args, f"{path}.args"))
     if trouble:
         return trouble, []
-    if type(a).__module__ not in (
-        "builtins",
-        "datetime",
-        "decimal",
-        "fractions",
-        "uuid",
-        "ipaddress",
-        "pathlib",
-        "pathlib._local",
-        "enum",
-    ):
-        own_a, own_b = getattr(a, "__dict__", None), getattr(b, "__dict__", None)
-        if type(own_a) is dict or type(own_b) is dict:
-            composite = (
-                composite or type(a).__eq__ is object.__eq__ or "picklist" in type(a).__module__
-            )
-            pairs.append((own_a, own_b, f"{path}.__dict__"))
-        slots = slots_of(a)
-        if slots and "picklist" in type(a).__module__:
-            composite = True
-            pairs.append((slots, slots_of(b), f"{path}.slots"))
-    if not composite and type(a) is object:
+    if isinstance(a, types.SimpleNamespace) or "picklist" in type(a).__module__:
+        composite = True
+        own = getattr(a, "__dict__", None), getattr(b, "__dict__", None)
+        pairs += [(*own, f"{path}.__dict__"), (slots_of(a), slots_of(b), f"{path}.slots")]
+    if type(a) is object:
         composite = True
     return "", (pairs if composite else None)
 
@@ -145,7 +132,7 @@ def same_structure(a: Any, b: Any) -> str:
             if not same_leaf(x, y):
                 return f"{path}: {x!r} is not {y!r}"
             continue
-        if type(x) is not tuple or x:
+        if type(x) not in (tuple, frozenset) or len(x):  # the empty ones may be singletons
             if id(x) in there or id(y) in back:
                 if there.get(id(x)) != id(y) or back.get(id(y)) != id(x):
                     return f"{path}: references are shared differently"

@@ -8,8 +8,8 @@ are written by pickle's C and Python picklers.
 
 The cases are enumerated from CPython's abstract classes, not collected from ours, so a test that
 CPython has and we do not run cannot exist: it is either run, once per wiring, or named in
-``NOT_APPLICABLE`` with its reason.  A skip is a failure too, but for two conditions of CPython's own
-(32-bit machines, numpy installed).
+``NOT_APPLICABLE`` with its reason.  A skip is a failure too, but for two conditions of CPython's
+own (32-bit machines, numpy installed).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The opcode table and the decoder agree with pickletools, opcode by opcode and byte by byte.
 
-``picklist._picklist`` has two private doors for this: ``_opcodes()`` gives the table as (name, code,
-protocol), ``_genops(data)`` decodes one pickle as (name, argument, position).
+``picklist._picklist`` has two private doors for this: ``_opcodes()`` gives the table as (name,
+code, protocol), ``_genops(data)`` decodes one pickle as (name, argument, position).
 """
 
 from __future__ import annotations
