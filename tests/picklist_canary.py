@@ -6,6 +6,7 @@ attribute that a stream might try to change, ``reset()`` restores both.
 
 from __future__ import annotations
 
+import enum
 from typing import Any, ClassVar
 
 CALLS: list[tuple[Any, ...]] = []
@@ -21,6 +22,11 @@ def inert(*args: Any) -> tuple[Any, ...]:
     """Record a call of a function that some policies allow."""
     CALLS.append(("inert", args))
     return args
+
+
+def shared_list() -> list[int]:
+    """Return a list that belongs to the module."""
+    return Box.shared
 
 
 class Box:
@@ -97,6 +103,24 @@ class Hashed:
     def __eq__(self, other: object) -> bool:
         CALLS.append(("Hashed.__eq__",))
         return self is other
+
+
+class Shade(enum.Enum):
+    """An enum whose lookup of unknown values runs code."""
+
+    DARK = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Shade:
+        CALLS.append(("Shade._missing_", value))
+        return cls.DARK
+
+
+class Mask(enum.Flag):
+    """A flag with two bits."""
+
+    A = 1
+    B = 2
 
 
 def mutable() -> list[Any]:

@@ -14,9 +14,9 @@ import pathlib
 import pickle
 from typing import Any
 
-import picklist
 import pytest
 
+import picklist
 import picklist_samples
 from assembler import (
     BININT1,

@@ -18,11 +18,11 @@ import types
 import uuid
 from typing import Any
 
-import picklist
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import picklist
 from structure import same_structure
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

@@ -23,10 +23,11 @@ import unittest
 from typing import Any
 from unittest import mock
 
-import picklist
 import pytest
 from test import pickletester, test_pickle
 from test.support.os_helper import TESTFN
+
+import picklist
 
 pytestmark = pytest.mark.filterwarnings("default")
 

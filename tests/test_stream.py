@@ -11,12 +11,12 @@ import pickle
 import pickletools
 from typing import Any
 
-import picklist
 import pytest
-from picklist import _picklist
 
+import picklist
 from assembler import BY_NAME, Opcode, asm
 from corpus import SAMPLES, Sample
+from picklist import _picklist
 from test_assembler import EXAMPLES
 
 # What pickletools reads and what the loader's decoder reads differ by design in these alone:
