@@ -39,4 +39,12 @@ mod _picklist {
     use crate::python::policy::PyPolicy;
     #[pymodule_export]
     use crate::python::unpickler::Unpickler;
+    use pyo3::prelude::*;
+
+    /// `loads` and `load` are the same two functions.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("loads", module.getattr("safe_loads")?)?;
+        module.add("load", module.getattr("safe_load")?)
+    }
 }

@@ -68,7 +68,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         callable: Value,
         args: Value,
     ) -> Made<Self> {
-        if callable.tag() == Tag::Free {
+        if callable.tag() == Tag::Free || self.free {
             return self.call_free(&callable, &args);
         }
         let depth = args.depth();
@@ -99,6 +99,10 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 self.call_free(&callable, &args)
             }
             Tag::Symbol => self.call_partial(site, budget, &callable, args),
+            _ if self.free => {
+                let args = ffi::tuple(self.py, args, Survey::of(args))?;
+                self.call_free(&callable, &args)
+            }
             _ => Err(self.not_a_name(&callable, "called")),
         }
     }
@@ -389,6 +393,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     ) -> Made<Self> {
         match class.tag() {
             Tag::Free => self.instantiate_free(&class, args),
+            _ if self.free => self.instantiate_free(&class, args),
             Tag::Global if args.is_empty() && self.is_class(EntryId(class.entry()))? => {
                 self.new_instance(site, budget, class, args)
             }

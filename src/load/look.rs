@@ -132,15 +132,13 @@ impl PyWorld<'_, '_> {
         }
     }
 
-    /// The entry whose exact class that is.
+    /// The entry whose exact class that is. Builtin types are values here: their instances are plain.
     pub(super) fn entry_of_type(&self, address: usize) -> Option<EntryId> {
         if self.last_type.0 == address {
             return Some(self.last_type.1);
         }
-        self.types
-            .get(&address)
-            .copied()
-            .or_else(|| self.cache.entry_at(address))
+        let known = || self.cache.entry_at(address).filter(|id| &*self.policy.entry(*id).module != "builtins");
+        self.types.get(&address).copied().or_else(known)
     }
 
     pub(super) fn symbol_of(&self, value: &Value) -> Option<&Symbol> {
