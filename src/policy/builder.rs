@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::capability::{Entry, EntryId, Grant, Meaning, Rights};
 use super::contract::ContractError;
-use super::{MAX_NAME_LENGTH, Policy, gadgets, names, presets};
+use super::{MAX_NAME_LENGTH, Name, Policy, Renames, gadgets, names, presets};
 
 /// Why a policy cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,11 +75,11 @@ pub enum PolicyError {
 /// so that it reads as a list.
 #[derive(Debug, Default, Clone)]
 pub struct PolicyBuilder {
-    entries: BTreeMap<(Box<str>, Box<str>), Entry>,
+    entries: BTreeMap<Name, Entry>,
     presets: BTreeSet<&'static str>,
-    renamed_names: BTreeMap<Box<str>, BTreeMap<Box<str>, (Box<str>, Box<str>)>>,
+    renamed_names: Renames,
     renamed_modules: BTreeMap<Box<str>, Box<str>>,
-    extensions: BTreeMap<u32, (Box<str>, Box<str>)>,
+    extensions: BTreeMap<u32, Name>,
     unrestricted: bool,
 }
 
@@ -317,13 +317,11 @@ impl PolicyBuilder {
             return Err(PolicyError::Unrestricted);
         }
         check_name(&entry.module, &entry.name)?;
-        if !entry.dangerous {
-            if let Some(reason) = gadget(&entry.module, &entry.name) {
-                return Err(PolicyError::Gadget {
-                    path: entry.path(),
-                    reason,
-                });
-            }
+        if let Some(reason) = gadget(&entry.module, &entry.name).filter(|_| !entry.dangerous) {
+            return Err(PolicyError::Gadget {
+                path: entry.path(),
+                reason,
+            });
         }
         self.add(entry)
     }
@@ -403,8 +401,8 @@ fn combine_objects(a: &Entry, b: &Entry) -> Entry {
 }
 
 /// `Outer` for every `Outer.Inner` that is allowed while `Outer` is not.
-fn add_scopes(entries: &mut BTreeMap<(Box<str>, Box<str>), Entry>) {
-    let known: BTreeSet<(Box<str>, Box<str>)> = entries
+fn add_scopes(entries: &mut BTreeMap<Name, Entry>) {
+    let known: BTreeSet<Name> = entries
         .values()
         .flat_map(|entry| {
             entry
@@ -424,11 +422,7 @@ fn add_scopes(entries: &mut BTreeMap<(Box<str>, Box<str>), Entry>) {
     }
 }
 
-fn agree(
-    path: &str,
-    first: &(Box<str>, Box<str>),
-    second: &(Box<str>, Box<str>),
-) -> Result<(), PolicyError> {
+fn agree(path: &str, first: &Name, second: &Name) -> Result<(), PolicyError> {
     if first == second {
         return Ok(());
     }

@@ -14,6 +14,10 @@
         clippy::panic
     )
 )]
+#![allow(
+    clippy::non_std_lazy_statics,
+    reason = "the crate's lazy tables are all once_cell's"
+)]
 
 mod builder;
 mod capability;
@@ -42,6 +46,11 @@ pub use view::{Look, View};
 /// Real names stay far below; a longer one is noise or an attack.
 pub const MAX_NAME_LENGTH: usize = 256;
 
+/// A module and a qualified name.
+type Name = (Box<str>, Box<str>);
+/// Module, then name, to the name that is meant.
+type Renames = BTreeMap<Box<str>, BTreeMap<Box<str>, Name>>;
+
 /// An allowlist: immutable, exact, compared by value.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -50,9 +59,9 @@ pub struct Policy {
     /// Every spelling of every entry: module, then qualified name.
     index: HashMap<Box<str>, HashMap<Box<str>, EntryId>>,
     presets: BTreeSet<&'static str>,
-    renamed_names: BTreeMap<Box<str>, BTreeMap<Box<str>, (Box<str>, Box<str>)>>,
+    renamed_names: Renames,
     renamed_modules: BTreeMap<Box<str>, Box<str>>,
-    extensions: BTreeMap<u32, (Box<str>, Box<str>)>,
+    extensions: BTreeMap<u32, Name>,
     unrestricted: bool,
 }
 

@@ -2,7 +2,7 @@
 //! moved between versions of their library. Frozen data; nothing here allows
 //! anything, the one lookup follows.
 //!
-//! The Python 2 tables are `NAME_MAPPING` and `IMPORT_MAPPING` of CPython's
+//! The Python 2 tables are `NAME_MAPPING` and `IMPORT_MAPPING` of `CPython`'s
 //! `Lib/_compat_pickle.py` as of 3.11 to 3.13 (on platforms other than Windows,
 //! where one more exception exists; `Tix` was dropped in 3.13 and kept here).
 
@@ -174,7 +174,7 @@ const MOVED: &[(&str, &str)] = &[
     ("pathlib._local", "pathlib"),
 ];
 
-/// The Python 3 name of a Python 2 name, as CPython does it below protocol 3:
+/// The Python 3 name of a Python 2 name, as `CPython` does it below protocol 3:
 /// the exact pair first, else the module.
 pub(super) fn python2<'a>(module: &'a str, name: &'a str) -> (&'a str, &'a str) {
     let exact = NAMES.binary_search_by(|(m, n, _, _)| (*m, *n).cmp(&(module, name)));

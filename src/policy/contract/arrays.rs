@@ -16,7 +16,7 @@ enum Items {
     Text { bytes: usize },
 }
 
-/// The integer typecodes in CPython's order: where several fit, its
+/// The integer typecodes in `CPython`'s order: where several fit, its
 /// reconstructor takes the last.
 const INTEGERS: [(char, Items); 10] = [
     ('b', int(1, true)),

@@ -1,4 +1,4 @@
-//! Native contracts of the datetime family. CPython checks only the month byte
+//! Native contracts of the datetime family. `CPython` checks only the month byte
 //! of a state and crashes later on what it lets through; here every field is
 //! decoded and held against the calendar.
 

@@ -1,5 +1,5 @@
-//! Native contracts of containers: slice, set, OrderedDict, deque,
-//! defaultdict, Counter, SimpleNamespace. What is copied into them is always a
+//! Native contracts of containers: slice, set, `OrderedDict`, deque,
+//! defaultdict, Counter, `SimpleNamespace`. What is copied into them is always a
 //! container that this stream made, never something that generates.
 
 use super::native::mismatch;

@@ -5,7 +5,7 @@ use crate::policy::judge::{Plan, Safe};
 use crate::policy::view::{Look, View};
 use crate::policy::{Meaning, Policy};
 
-/// Digits of an int, as CPython's own limit on converting text: beyond it,
+/// Digits of an int, as `CPython`'s own limit on converting text: beyond it,
 /// conversion and gcd are quadratic.
 const MAX_DIGITS: usize = 4_300;
 /// Bits of an int of that many digits.
@@ -20,7 +20,7 @@ const MAX_DECIMAL_EXPONENT: u64 = 999_999_999_999_000_000;
 /// `complex(float, float)`.
 pub(super) fn complex<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     match args {
-        [re, im] => match (look.view(re), look.view(im)) {
+        [real, imag] => match (look.view(real), look.view(imag)) {
             (View::Float(re), View::Float(im)) => Ok(Plan::Complex { re, im }),
             _ => mismatch("(float, float)", look, args),
         },
