@@ -23,9 +23,11 @@ mod builder;
 mod capability;
 mod contract;
 mod document;
+mod error;
 mod gadgets;
 mod judge;
 mod names;
+mod plan;
 mod presets;
 mod view;
 
@@ -35,10 +37,12 @@ use std::sync::Arc;
 
 use once_cell::sync::Lazy;
 
-pub use builder::{PolicyBuilder, PolicyError};
+pub use builder::PolicyBuilder;
 pub use capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
 pub use contract::{Contract, ContractError, Native};
-pub use judge::{Attempt, Plan, Refusal, Safe};
+pub use error::PolicyError;
+pub use judge::{Attempt, Refusal};
+pub use plan::{Plan, Safe};
 pub use presets::Preset;
 pub use view::{Look, View};
 

@@ -4,7 +4,7 @@
 use std::ffi::{c_long, c_ulong};
 
 use super::native::{Native, mismatch};
-use crate::policy::judge::Plan;
+use crate::policy::Plan;
 use crate::policy::view::{Look, View};
 use crate::policy::{Meaning, Policy};
 

@@ -3,7 +3,7 @@
 //! decoded and held against the calendar.
 
 use super::native::mismatch;
-use crate::policy::judge::Plan;
+use crate::policy::Plan;
 use crate::policy::view::{Look, View};
 use crate::policy::{EntryId, Meaning, Native, Policy};
 

@@ -3,7 +3,7 @@
 //! container that this stream made, never something that generates.
 
 use super::native::mismatch;
-use crate::policy::judge::Plan;
+use crate::policy::Plan;
 use crate::policy::view::{Look, View};
 use crate::policy::{Meaning, Policy};
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{arrays, calendar, collections, numbers, patterns, text};
-use crate::policy::judge::{Attempt, Plan, check_state};
+use crate::policy::judge::check_state;
 use crate::policy::view::{Look, describe_all};
+use crate::policy::{Attempt, Plan};
 use crate::policy::{EntryId, Fields, Policy};
 
 /// A kind of value that is built natively, or a callable that is recognised as

@@ -4,8 +4,8 @@
 //! as what it does to that entry.
 
 use super::native::{Native, mismatch};
-use crate::policy::judge::{Attempt, Plan};
 use crate::policy::view::{Look, View};
+use crate::policy::{Attempt, Plan};
 use crate::policy::{Entry, EntryId, MAX_NAME_LENGTH, Meaning, Policy, Rights};
 
 /// `Enum(value)`, looked up among the members.

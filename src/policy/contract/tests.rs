@@ -154,7 +154,7 @@ fn test_unreadable_contracts_say_where() {
         ("(*int, str)", 8),
         ("(**int, str)", 9),
         ("('a)", 2),
-        ("(list[list[int]])", 13),
+        ("(list[list[int]])", 12),
         ("(dict[int])", 10),
         ("(int) |", 8),
         ("(99999999999999999999)", 2),

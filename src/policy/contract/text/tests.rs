@@ -122,7 +122,7 @@ fn test_ip_addresses() {
         ("ipaddress:IPv6Interface", s("fe80::1%1/64")),
     ] {
         assert_eq!(
-            call(&p, path, &[arg.clone()]),
+            call(&p, path, std::slice::from_ref(&arg)),
             Ok(Plan::AsIs),
             "{path} {arg:?}"
         );
