@@ -161,17 +161,6 @@ pub enum Plan {
         /// The bytes.
         data: usize,
     },
-    /// `array(typecode, text)`, the text decoded from bytes known to be valid.
-    ArrayText {
-        /// The type code.
-        typecode: char,
-        /// Bytes of a code unit, 2 or 4.
-        width: u8,
-        /// Whether the units are big-endian.
-        big_endian: bool,
-        /// The bytes.
-        data: usize,
-    },
     /// The enum member with that value, looked up and never computed.
     EnumValue(usize),
     /// The member of that enum with the name in that argument.
