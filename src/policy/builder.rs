@@ -3,10 +3,11 @@
 //! first pickle is read.
 
 use std::collections::btree_map;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::capability::{Entry, EntryId, Grant, Meaning, Rights};
 use super::error::PolicyError;
+use super::spelling::NameMap;
 use super::{MAX_NAME_LENGTH, Name, Policy, Renames, gadgets, names, presets};
 
 /// A policy in the making. Every method takes it by value and gives it back,
@@ -218,7 +219,7 @@ impl PolicyBuilder {
         let mut entries = self.entries;
         add_scopes(&mut entries);
         let entries: Box<[Entry]> = entries.into_values().collect();
-        let mut index: HashMap<Box<str>, HashMap<Box<str>, EntryId>> = HashMap::new();
+        let mut index: NameMap<Box<str>, NameMap<Box<str>, EntryId>> = NameMap::default();
         for (id, entry) in (0..).map(EntryId).zip(&entries) {
             for (module, name) in entry.spellings() {
                 let names = index.entry(module.into()).or_default();

@@ -29,9 +29,10 @@ mod judge;
 mod names;
 mod plan;
 mod presets;
+mod spelling;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub use judge::{Attempt, Refusal};
 pub use plan::{Plan, Safe};
 pub use presets::Preset;
 pub use view::{Look, View};
+
+use spelling::NameMap;
 
 /// The longest module or qualified name that a policy holds or looks up.
 /// Real names stay far below; a longer one is noise or an attack.
@@ -61,7 +64,7 @@ pub struct Policy {
     /// Sorted by module and name; an [`EntryId`] is an index.
     entries: Box<[Entry]>,
     /// Every spelling of every entry: module, then qualified name.
-    index: HashMap<Box<str>, HashMap<Box<str>, EntryId>>,
+    index: NameMap<Box<str>, NameMap<Box<str>, EntryId>>,
     presets: BTreeSet<&'static str>,
     renamed_names: Renames,
     renamed_modules: BTreeMap<Box<str>, Box<str>>,

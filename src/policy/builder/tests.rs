@@ -1,3 +1,5 @@
+//! Tests of `builder.rs`: what holds, and every refusal.
+
 use crate::policy::testing::{everything, id};
 use crate::policy::{Contract, Entry, Grant, Meaning, Policy, PolicyBuilder, PolicyError, Rights};
 

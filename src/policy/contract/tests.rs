@@ -1,3 +1,5 @@
+//! Tests of the contract language: what holds, and every refusal.
+
 use super::Contract;
 use crate::policy::testing::{Tree, World, b, int, list, s, tuple};
 

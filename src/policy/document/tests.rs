@@ -1,3 +1,5 @@
+//! Tests of `document.rs`: what holds, and every refusal.
+
 use crate::policy::testing::{everything, id};
 use crate::policy::{Contract, Fields, Grant, Policy, PolicyError, Rights};
 

@@ -1,3 +1,5 @@
+//! Tests of `gadgets.rs`: what holds, and every refusal.
+
 use super::{MODULES, NAMES, reason};
 use crate::policy::{Policy, PolicyError};
 

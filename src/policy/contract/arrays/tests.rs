@@ -1,3 +1,5 @@
+//! Tests of `arrays.rs`: what holds, and every refusal.
+
 use crate::policy::Plan;
 use crate::policy::testing::{Tree, b, call, everything, global, int, list, refuses, s};
 

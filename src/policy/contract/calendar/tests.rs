@@ -1,3 +1,5 @@
+//! Tests of `calendar.rs`: what holds, and every refusal.
+
 use crate::policy::testing::{Tree, b, call, everything, global, id, int, list, made, refuses, s};
 use crate::policy::{Plan, Policy};
 

@@ -1,3 +1,5 @@
+//! Tests of `collections.rs`: what holds, and every refusal.
+
 use crate::policy::testing::{
     Tree, World, b, call, dict, everything, global, id, int, list, made, refuses, s, tuple,
 };
@@ -198,4 +200,22 @@ fn test_counters_and_namespaces() {
         global(&p, "builtins:object")
     )])));
     assert!(!state(dict(&[("x", int(1)), ("__dict__", dict(&[]))])));
+}
+
+#[test]
+fn test_frozendicts_of_a_dict() {
+    let p = everything();
+    let class = id(&p, "builtins:frozendict");
+    let new = |args: &[Tree]| p.judge(&World::default(), class, Attempt::New(args));
+    assert_eq!(new(&[dict(&[("a", int(1))])]), Ok(Plan::AsIs));
+    for bad in [
+        vec![],
+        vec![list(&[])],
+        vec![dict(&[]), dict(&[])],
+        vec![Tree::External],
+    ] {
+        assert!(new(&bad).is_err());
+    }
+    assert!(p.judge(&World::default(), class, Attempt::Items).is_err());
+    assert_eq!(Policy::std().lookup("builtins", "frozendict"), None);
 }

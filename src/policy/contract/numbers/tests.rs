@@ -1,3 +1,5 @@
+//! Tests of `numbers.rs`: what holds, and every refusal.
+
 use crate::policy::testing::{
     Tree, World, b, call, dict, everything, id, int, list, made, refuses, s,
 };

@@ -1,3 +1,5 @@
+//! Tests of `patterns.rs`: what holds, and every refusal.
+
 use crate::policy::testing::{
     Tree, World, b, call, dict, everything, global, id, int, list, made, refuses, s, tuple,
 };

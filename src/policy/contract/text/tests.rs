@@ -1,3 +1,5 @@
+//! Tests of `text.rs`: what holds, and every refusal.
+
 use crate::policy::Plan;
 use crate::policy::testing::{Tree, b, call, everything, int, list, made, refuses, s};
 
