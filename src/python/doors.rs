@@ -43,8 +43,7 @@ fn argument<'py>(py: Python<'py>, op: Op<'_>) -> PyResult<Bound<'py, PyAny>> {
         |kind: crate::error::Kind| pyo3::exceptions::PyValueError::new_err(kind.to_string());
     Ok(match op {
         Op::Int(value) | Op::Get(value) => value.into_pyobject(py)?.into_any(),
-        Op::Bool(value) if matches!(value, true | false) => {
-            pyo3::types::PyBool::new(py, value).to_owned().into_any()
+        Op::Bool(value) if code == b'I' => pyo3::types::PyBool::new(py, value).to_owned().into_any()
         }
         Op::Long(bytes) => ffi::long(py, bytes)?.into_bound(py),
         Op::Decimal(digits) => {

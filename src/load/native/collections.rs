@@ -1,7 +1,7 @@
 //! deque, defaultdict, array.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict};
 
 use super::super::PyWorld;
 use super::super::ffi::Value;
@@ -71,45 +71,8 @@ impl PyWorld<'_, '_> {
                 }
                 Ok(array)
             }
-            Plan::ArrayText {
-                typecode,
-                width,
-                big_endian,
-                data,
-            } => {
-                let data = args[data]
-                    .bound(py)
-                    .cast::<PyBytes>()
-                    .map_err(PyErr::from)?;
-                budget.memory(data.as_bytes().len() as u64 * 4)?;
-                let text = decode(data.as_bytes(), width, big_endian);
-                class.call1((typecode, PyString::new(py, &text)))
-            }
             _ => return Err(Kind::Malformed("no array".into()).into()),
         };
         Ok(Value::plain(object.map_err(|error| self.bad_value(error))?))
-    }
-}
-
-/// UTF-16 or UTF-32 that the contract has found valid.
-fn decode(data: &[u8], width: u8, big_endian: bool) -> String {
-    let unit = |bytes: &[u8]| {
-        let fold = |value: u32, byte: &u8| value << 8 | u32::from(*byte);
-        if big_endian {
-            bytes.iter().fold(0, fold)
-        } else {
-            bytes.iter().rev().fold(0, fold)
-        }
-    };
-    let units = data.chunks_exact(usize::from(width)).map(unit);
-    if width == 2 {
-        let units = units.map(|unit| u16::try_from(unit).unwrap_or(0xfffd));
-        char::decode_utf16(units)
-            .map(|char| char.unwrap_or('\u{fffd}'))
-            .collect()
-    } else {
-        units
-            .map(|unit| char::from_u32(unit).unwrap_or('\u{fffd}'))
-            .collect()
     }
 }

@@ -48,7 +48,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 self.deque(budget, id, items.map(|at| &args[at]), maxlen)
             }
             Plan::DefaultDict { factory } => self.default_dict(id, factory),
-            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } | Plan::ArrayText { .. } => {
+            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => {
                 self.array(budget, plan, args)
             }
             Plan::EnumValue(at) => self.enum_value(id, &args[at]),
