@@ -218,6 +218,7 @@ impl<'d> Arena<'d> {
         if part != Part::State {
             owner.len = owner.len.checked_add(added).ok_or_else(full)?;
         }
+        let next = id(self.spans.len())?;
         let last = match self.spans.get_mut(owner.last as usize) {
             Some(span) => span,
             None => &mut owner.first,
@@ -230,7 +231,6 @@ impl<'d> Arena<'d> {
             last.len += added;
             return Ok(());
         }
-        let next = id(self.spans.len())?;
         last.next = next;
         owner.last = next;
         self.spans.push(Span {
@@ -293,9 +293,7 @@ impl<'d> Arena<'d> {
 
     /// The items that a tuple, or a container filled at once, was made with.
     pub(super) fn head(&self, node: Id) -> &[Note] {
-        self.parts(node)
-            .next()
-            .map_or(&[], |(_, items)| items)
+        self.parts(node).next().map_or(&[], |(_, items)| items)
     }
 
     /// Nesting of a value: 0 for an atom.
@@ -422,14 +420,32 @@ mod tests {
             assert_eq!(arena.long(Cow::Owned(twos)), Ok(Note::Int(value)));
         }
         assert_eq!(arena.long(Cow::Borrowed(&[])), Ok(Note::Int(0)));
-        for value in [1i128 << 63, -(1i128 << 63) - 1, 1 << 64, -(1 << 64), i128::MAX, i128::MIN + 1, i128::MIN, (1 << 72) - 1, -(1 << 72), -(1 << 71), -(1<<71)-1] {
-            let note = arena.long(Cow::Owned(value.to_le_bytes().to_vec())).unwrap();
+        for value in [
+            1i128 << 63,
+            -(1i128 << 63) - 1,
+            1 << 64,
+            -(1 << 64),
+            i128::MAX,
+            i128::MIN + 1,
+            i128::MIN,
+            (1 << 72) - 1,
+            -(1 << 72),
+            -(1 << 71),
+            -(1 << 71) - 1,
+        ] {
+            let note = arena
+                .long(Cow::Owned(value.to_le_bytes().to_vec()))
+                .unwrap();
             let Note::Long(index) = note else {
                 panic!("{value} fits 64 bits");
             };
             let long = arena.get_long(index).unwrap();
             let bits = 128 - value.unsigned_abs().leading_zeros();
-            assert_eq!((long.bits, long.is_negative()), (u64::from(bits), value < 0), "{value}");
+            assert_eq!(
+                (long.bits, long.is_negative()),
+                (u64::from(bits), value < 0),
+                "{value}"
+            );
         }
     }
 

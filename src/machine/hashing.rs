@@ -173,7 +173,7 @@ impl TupleHash {
     pub fn finish(self) -> i64 {
         match self
             .sum
-            .wrapping_add(self.length ^ (XXPRIME_5 ^ 3_527_539))
+            .wrapping_add(self.length ^ (XXPRIME_5 ^ 0x0035_d373))
         {
             u64::MAX => 1_546_275_796,
             sum => sum.cast_signed(),
@@ -186,7 +186,7 @@ pub fn frozenset_hash(items: impl Iterator<Item = i64>) -> i64 {
     let (mut sum, mut length) = (0u64, 0u64);
     for item in items {
         let bits = item.cast_unsigned();
-        sum ^= ((bits ^ 89_869_747) ^ (bits << 16)).wrapping_mul(3_644_798_167);
+        sum ^= ((bits ^ 0x055b_4db3) ^ (bits << 16)).wrapping_mul(3_644_798_167);
         length += 1;
     }
     sum ^= (length + 1).wrapping_mul(1_927_868_237);
@@ -271,7 +271,7 @@ impl Collisions {
         let tally = self.containers.entry(container).or_default();
         tally.keys += 1;
         let weight = if limit >= SAMPLED_FROM { SAMPLE } else { 1 };
-        if tally.keys <= u64::from(limit) || tally.keys % weight != 0 {
+        if tally.keys <= u64::from(limit) || !tally.keys.is_multiple_of(weight) {
             return Ok(());
         }
         let seen = match tally.hashes.entry(hash()) {
@@ -354,10 +354,16 @@ mod tests {
         assert_eq!(float_hash(1e300), 1_224_995_262_755_759_164);
         assert_eq!(float_hash(5e-324), 16_777_216);
         assert_eq!(float_hash(f64::INFINITY), 314_159);
-        assert_eq!(frozenset_hash([1, 2, 3].into_iter()), -272_375_401_224_217_160);
+        assert_eq!(
+            frozenset_hash([1, 2, 3].into_iter()),
+            -272_375_401_224_217_160
+        );
         let long = 10i128.pow(30).to_le_bytes();
         assert_eq!(long_hash(&long), 465_258_685_558_744_706);
-        assert_eq!(long_hash(&(-(10i128.pow(30))).to_le_bytes()), -465_258_685_558_744_706);
+        assert_eq!(
+            long_hash(&(-(10i128.pow(30))).to_le_bytes()),
+            -465_258_685_558_744_706
+        );
         for value in [0, 1, -1, -2, 77, i64::MAX, i64::MIN] {
             assert_eq!(long_hash(&value.to_le_bytes()), int_hash(value), "{value}");
         }
@@ -374,7 +380,13 @@ mod tests {
             ..Limits::default()
         });
         let fault = price(&Toys(toys), &mut budget, 60).unwrap_err();
-        assert!(matches!(fault, Kind::Limit { limit: "max_hash_work", .. }));
+        assert!(matches!(
+            fault,
+            Kind::Limit {
+                limit: "max_hash_work",
+                ..
+            }
+        ));
     }
 
     #[test]
