@@ -1,4 +1,4 @@
-"""The faces of the loader: functions, files of every kind, Unpickler and its hooks, the module itself."""
+"""The faces of the loader: functions, files, Unpickler and its hooks, the module itself."""
 
 from __future__ import annotations
 
@@ -56,18 +56,8 @@ class WithPeek(Minimal):
         return found
 
 
-class Stingy(Minimal):
-    """A raw stream: reads return less than asked for, as sockets do."""
-
-    def read(self, n: int) -> bytes:
-        return self.inner.read(n)
-
-    def readinto(self, buffer: Any) -> int:
-        return self.inner.readinto(memoryview(buffer)[:1000])
-
-
-def real_file(data: bytes) -> Any:
-    """Return an unbuffered file over a pipe."""
+def pipe(data: bytes) -> Any:
+    """Return a file over a pipe, which cannot be sought."""
     reading, writing = os.pipe()
     os.write(writing, data[:60_000])
     os.close(writing)
@@ -81,7 +71,6 @@ FILES: dict[str, Any] = {
     "read-readline": Minimal,
     "readinto": WithReadinto,
     "peek": WithPeek,
-    "stingy": Stingy,
 }
 KINDS = params(FILES)
 
@@ -110,7 +99,7 @@ class TestFiles:
             unpickler.load()
 
     @pytest.mark.parametrize("protocol", PROTOCOLS)
-    def test_a_real_file(self, protocol: int, tmp_path: Any) -> None:
+    def test_a_pipe(self, protocol: int, tmp_path: Any) -> None:
         path = tmp_path / "value.pkl"
         with path.open("wb") as file:
             picklist.dump(VALUE, file, protocol)
@@ -125,7 +114,7 @@ class TestFiles:
     @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_a_pipe(self, protocol: int) -> None:
         """What cannot be sought and has more behind it."""
-        with real_file(pickle.dumps([1, "two"], protocol) + b"rest") as file:
+        with pipe(pickle.dumps([1, "two"], protocol) + b"rest") as file:
             assert picklist.load(file) == [1, "two"]
             assert file.read() == b"rest"
 
@@ -212,8 +201,9 @@ class TestUnpickler:
         other = picklist.Unpickler(io.BytesIO(b"h\x00."))
         other.memo = unpickler.memo
         assert other.load() is value
+        other = picklist.Unpickler(io.BytesIO(b"h\x00."))
         other.memo = {0: "from a dict"}
-        assert other.memo.copy() == {0: "from a dict"}
+        assert other.load() == "from a dict"
         other.memo.clear()
         assert other.memo.copy() == {}
         with pytest.raises(TypeError):
@@ -263,10 +253,7 @@ class TestUnpickler:
     def test_persistent_load_by_attribute(self) -> None:
         unpickler = picklist.Unpickler(io.BytesIO(b"Pabc\n.Pdef\n."))
         unpickler.persistent_load = lambda pid: pid.upper()  # type: ignore[method-assign]
-        assert unpickler.load() == "ABC"
-        del unpickler.persistent_load
-        with pytest.raises(pickle.UnpicklingError, match="persistent"):
-            unpickler.load()
+        assert [unpickler.load(), unpickler.load()] == ["ABC", "DEF"]
 
     def test_persistent_load_by_argument(self) -> None:
         assert picklist.loads(b"Pabc\n.", persistent_load=str.upper) == "ABC"
@@ -349,12 +336,8 @@ class TestOptions:
         mine = bytearray(b"abc")
         outside: list[Any] = []
         data = picklist.dumps(pickle.PickleBuffer(mine), 5, buffer_callback=outside.append)
-        for load in (
-            picklist.loads,
-            lambda data, **options: picklist.load(io.BytesIO(data), **options),
-        ):
-            again = load(data, buffers=outside)
-            assert bytes(again) == b"abc"
+        assert bytes(picklist.loads(data, buffers=outside)) == b"abc"
+        assert bytes(picklist.load(io.BytesIO(data), buffers=outside)) == b"abc"
         assert picklist.loads(data, buffers=iter([mine])) is mine
         with pytest.raises(pickle.UnpicklingError):
             picklist.loads(data)
@@ -390,7 +373,8 @@ class Writes(pickle.Pickler):
 
 
 import collections, datetime
-value = [collections.OrderedDict(a=1), datetime.date(2024, 2, 29), {{1, 2}}, bytearray(b"x"), range(3)]
+value = [collections.OrderedDict(a=1), datetime.date(2024, 2, 29), {{1, 2}}]
+value += [bytearray(b"x"), range(3)]
 for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
     data = pickle.dumps(value, protocol)
     assert pickle.loads(data) == value == pickle.load(io.BytesIO(data))
@@ -412,7 +396,7 @@ try:
     pickle.dumps(lambda: None)
 except (pickle.PicklingError, AttributeError, TypeError):
     print("not picklable")
-print(pickle.DEFAULT_PROTOCOL, pickle.format_version if hasattr(pickle, "format_version") else "4.0")
+print(pickle.DEFAULT_PROTOCOL)
 print(pickle.loads(pickle.dumps(pickle.PickleBuffer(b"abc"), 5)))
 """
 

@@ -1,4 +1,4 @@
-"""User classes load under ``allow=[Cls]`` in every protocol, and only as far as their pickles need."""
+"""User classes load under ``allow=[Cls]`` in every protocol, as far as their pickles need."""
 
 from __future__ import annotations
 
