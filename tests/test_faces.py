@@ -99,7 +99,7 @@ class TestFiles:
             unpickler.load()
 
     @pytest.mark.parametrize("protocol", PROTOCOLS)
-    def test_a_pipe(self, protocol: int, tmp_path: Any) -> None:
+    def test_a_real_file(self, protocol: int, tmp_path: Any) -> None:
         path = tmp_path / "value.pkl"
         with path.open("wb") as file:
             picklist.dump(VALUE, file, protocol)
