@@ -137,6 +137,9 @@ pub enum Kind {
     /// A value of the wrong type, where `pickle` raises `TypeError`: an unhashable key, arguments that are no tuple.
     #[error("{0}")]
     BadType(String),
+    /// A value that a constructor of the standard library refuses.
+    #[error("{0}")]
+    BadValue(String),
     /// PERSID whose line is not ASCII.
     #[error("persistent IDs in protocol 0 must be ASCII strings")]
     PersistentIdText,
@@ -241,6 +244,7 @@ impl Kind {
             | Self::BadFloat(_)
             | Self::BadEscape(_)
             | Self::TrailingBackslash
+            | Self::BadValue(_)
             | Self::UnregisteredExtension(_) => Class::Value,
             Self::BadType(_) => Class::Type,
             Self::SizeOverflow(_) | Self::FloatOverflow(_) => Class::Overflow,

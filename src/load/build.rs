@@ -12,8 +12,14 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Site};
 use crate::policy::{Attempt, EntryId, Fields, Meaning, Plan};
 
-impl<'py> PyWorld<'py> {
-    pub(super) fn give_state(&mut self, site: Site, budget: &mut Budget, object: &mut Value, mut state: Value) -> Done<Self> {
+impl<'a, 'py> PyWorld<'a, 'py> {
+    pub(super) fn give_state(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        mut state: Value,
+    ) -> Done<Self> {
         if object.tag() == Tag::Free || self.free {
             self.materialize(object)?;
             return self.build_free(object, &state);
@@ -42,7 +48,9 @@ impl<'py> PyWorld<'py> {
             object.set_depth(depth);
         }
         match plan {
-            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => self.set_state(id, object, &state)?,
+            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
+                self.set_state(id, object, &state)?
+            }
             Plan::AsIs => self.set_attributes(object.bound(self.py), state.bound(self.py))?,
             plan => self.set_native_state(plan, object, &state)?,
         }
@@ -57,7 +65,10 @@ impl<'py> PyWorld<'py> {
     /// time on a copy from the memo. That is harmless where state is set by key, and refused where a hook receives it.
     fn may_build_again(&self, id: EntryId) -> bool {
         let entry = self.policy.entry(id);
-        entry.meaning == Meaning::Object && entry.grant().is_some_and(|grant| grant.fields != Fields::Setstate)
+        entry.meaning == Meaning::Object
+            && entry
+                .grant()
+                .is_some_and(|grant| grant.fields != Fields::Setstate)
     }
 
     #[cold]
@@ -87,8 +98,14 @@ impl<'py> PyWorld<'py> {
             _ => 0,
         };
         let args = (1..count).filter_map(|at| self.item(&args, at)).collect();
-        let keywords = self.item(state, 2).map(|keywords| self.pairs(&keywords)).unwrap_or_default();
-        let keywords = keywords.into_iter().flat_map(|(key, value)| [key, value]).collect();
+        let keywords = self
+            .item(state, 2)
+            .map(|keywords| self.pairs(&keywords))
+            .unwrap_or_default();
+        let keywords = keywords
+            .into_iter()
+            .flat_map(|(key, value)| [key, value])
+            .collect();
         *object = self.symbol(Symbol::PartialNew(class, args, keywords));
         Ok(())
     }
@@ -106,13 +123,19 @@ impl<'py> PyWorld<'py> {
     }
 
     /// The default `__setstate__`: a dict for `__dict__`, or a pair whose second is for slots. Keys were judged.
-    fn set_attributes(&self, instance: &Bound<'py, PyAny>, state: &Bound<'py, PyAny>) -> Done<Self> {
+    fn set_attributes(
+        &self,
+        instance: &Bound<'py, PyAny>,
+        state: &Bound<'py, PyAny>,
+    ) -> Done<Self> {
         let (state, slots) = match state.cast_exact::<PyTuple>() {
             Ok(pair) if pair.len() == 2 => (pair.get_item(0)?, Some(pair.get_item(1)?)),
             _ => (state.clone(), None),
         };
         if !state.is_none() {
-            let state = state.cast_exact::<PyDict>().map_err(|_| Kind::StateNotDict)?;
+            let state = state
+                .cast_exact::<PyDict>()
+                .map_err(|_| Kind::StateNotDict)?;
             let attributes = instance.getattr("__dict__")?;
             for (key, value) in state {
                 let mut key = Value::plain(key);
@@ -121,9 +144,14 @@ impl<'py> PyWorld<'py> {
             }
         }
         if let Some(slots) = slots.filter(|slots| !slots.is_none()) {
-            let slots = slots.cast_exact::<PyDict>().map_err(|_| Kind::SlotStateNotDict)?;
+            let slots = slots
+                .cast_exact::<PyDict>()
+                .map_err(|_| Kind::SlotStateNotDict)?;
             for (key, value) in slots {
-                instance.setattr(key.cast::<pyo3::types::PyString>().map_err(PyErr::from)?, value)?;
+                instance.setattr(
+                    key.cast::<pyo3::types::PyString>().map_err(PyErr::from)?,
+                    value,
+                )?;
             }
         }
         Ok(())

@@ -12,11 +12,13 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
-impl<'py> PyWorld<'py> {
+impl<'a, 'py> PyWorld<'a, 'py> {
     /// Asks the policy.
     #[inline]
     pub(super) fn judge(&self, id: EntryId, attempt: Attempt<'_, Value>) -> Result<Plan, Fault> {
-        self.policy.judge(self, id, attempt).map_err(|refusal| self.refused(id, refusal))
+        self.policy
+            .judge(self, id, attempt)
+            .map_err(|refusal| self.refused(id, refusal))
     }
 
     #[cold]
@@ -35,7 +37,10 @@ impl<'py> PyWorld<'py> {
     #[cold]
     fn not_a_name(&self, value: &Value, attempt: &str) -> Fault {
         let what = self.describe(value);
-        Kind::BadTarget(format!("{what} may not be {attempt}: only a name of the policy may")).into()
+        Kind::BadTarget(format!(
+            "{what} may not be {attempt}: only a name of the policy may"
+        ))
+        .into()
     }
 
     /// The items of an argument tuple, with their provenance.
@@ -48,12 +53,22 @@ impl<'py> PyWorld<'py> {
         {
             return Ok(tuple.iter().map(|item| self.classify(item)).collect());
         }
-        Err(Kind::BadType(format!("{opcode} expected an arg tuple, got {}", self.describe(args))).into())
+        Err(Kind::BadType(format!(
+            "{opcode} expected an arg tuple, got {}",
+            self.describe(args)
+        ))
+        .into())
     }
 
     /// REDUCE with a tuple that stands on the stack.
-    pub(super) fn call_with_tuple(&mut self, site: Site, budget: &mut Budget, callable: Value, args: Value) -> Made<Self> {
-        if callable.tag() == Tag::Free {
+    pub(super) fn call_with_tuple(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: Value,
+    ) -> Made<Self> {
+        if callable.tag() == Tag::Free || self.free {
             return self.call_free(&callable, &args);
         }
         let depth = args.depth();
@@ -66,7 +81,13 @@ impl<'py> PyWorld<'py> {
     }
 
     /// REDUCE with its arguments.
-    pub(super) fn call(&mut self, site: Site, budget: &mut Budget, callable: Value, args: &mut [Value]) -> Made<Self> {
+    pub(super) fn call(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
         match callable.tag() {
             Tag::Global => {
                 let id = EntryId(callable.entry());
@@ -78,12 +99,22 @@ impl<'py> PyWorld<'py> {
                 self.call_free(&callable, &args)
             }
             Tag::Symbol => self.call_partial(site, budget, &callable, args),
+            _ if self.free => {
+                let args = ffi::tuple(self.py, args, Survey::of(args))?;
+                self.call_free(&callable, &args)
+            }
             _ => Err(self.not_a_name(&callable, "called")),
         }
     }
 
     /// Calls the placeholder of `functools.partial(cls.__new__, cls, …)`, as protocols 2 and 3 spell NEWOBJ_EX.
-    fn call_partial(&mut self, site: Site, budget: &mut Budget, callable: &Value, args: &[Value]) -> Made<Self> {
+    fn call_partial(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: &Value,
+        args: &[Value],
+    ) -> Made<Self> {
         match self.symbol_of(callable) {
             Some(Symbol::PartialNew(class, new_args, kwargs)) if args.is_empty() => {
                 let (class, mut new_args, kwargs) = (*class, new_args.clone(), kwargs.clone());
@@ -94,20 +125,34 @@ impl<'py> PyWorld<'py> {
     }
 
     /// Does what was judged.
-    fn carry_out(&mut self, site: Site, budget: &mut Budget, id: EntryId, plan: Plan, args: &mut [Value]) -> Made<Self> {
+    fn carry_out(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        id: EntryId,
+        plan: Plan,
+        args: &mut [Value],
+    ) -> Made<Self> {
         let depth = Survey::of(args).depth() + 1;
         budget.depth(depth)?;
         let mut value = match plan {
-            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => self.call_object(id, args)?,
+            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
+                self.call_object(id, args)?
+            }
             Plan::NewObj { class } => {
                 let plan = self.judge(class, Attempt::New(&args[1..]))?;
                 self.instance_of(class, plan, &mut args[1..])?
             }
             Plan::NewObjEx { class } => {
-                let (mut new_args, kwargs) = (self.unpack(&args[1], "NEWOBJ_EX")?, self.keywords(&args[2])?);
+                let (mut new_args, kwargs) = (
+                    self.unpack(&args[1], "NEWOBJ_EX")?,
+                    self.keywords(&args[2])?,
+                );
                 self.make_with_keywords(site, budget, class, &mut new_args, &kwargs)?
             }
-            Plan::Reconstruct { class, base, state } => self.reconstruct(budget, class, base, state, args)?,
+            Plan::Reconstruct { class, base, state } => {
+                self.reconstruct(budget, class, base, state, args)?
+            }
             Plan::Attribute(id) => self.mention(id)?,
             Plan::Constructor(id) => self.symbol(Symbol::Constructor(id)),
             Plan::Partial(id) => self.symbol(Symbol::Partial(id)),
@@ -128,7 +173,8 @@ impl<'py> PyWorld<'py> {
         if resolved.shape.is_enum
             && let [value] = args
         {
-            return super::native::enums::member(&callable, value.bound(self.py)).map(|member| self.returned(member));
+            return super::native::enums::member(&callable, value.bound(self.py))
+                .map(|member| self.returned(member));
         }
         let args = ffi::tuple(self.py, args, Survey::of(args))?;
         let result = callable.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)?;
@@ -146,7 +192,11 @@ impl<'py> PyWorld<'py> {
             || object.is_exact_instance_of::<pyo3::types::PySet>()
             || object.cast::<PyType>().is_ok()
             || object.is_callable();
-        if mutable { Value::new(object, Tag::External, 0) } else { Value::plain(object) }
+        if mutable {
+            Value::new(object, Tag::External, 0)
+        } else {
+            Value::plain(object)
+        }
     }
 
     /// An instance that this stream made through an entry.
@@ -160,7 +210,13 @@ impl<'py> PyWorld<'py> {
     }
 
     /// NEWOBJ with a tuple that stands on the stack.
-    pub(super) fn new_with_tuple(&mut self, site: Site, budget: &mut Budget, class: Value, args: Value) -> Made<Self> {
+    pub(super) fn new_with_tuple(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: Value,
+    ) -> Made<Self> {
         if class.tag() == Tag::Free || self.free {
             return self.new_free(&class, &args, None, "NEWOBJ");
         }
@@ -169,7 +225,13 @@ impl<'py> PyWorld<'py> {
     }
 
     /// NEWOBJ with its arguments.
-    pub(super) fn new_instance(&mut self, _site: Site, budget: &mut Budget, class: Value, args: &mut [Value]) -> Made<Self> {
+    pub(super) fn new_instance(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
         match class.tag() {
             Tag::Global => {
                 let id = EntryId(class.entry());
@@ -217,7 +279,8 @@ impl<'py> PyWorld<'py> {
     ) -> Made<Self> {
         match class.tag() {
             Tag::Global => {
-                let (mut args, kwargs) = (self.unpack(&args, "NEWOBJ_EX")?, self.keywords(&kwargs)?);
+                let (mut args, kwargs) =
+                    (self.unpack(&args, "NEWOBJ_EX")?, self.keywords(&kwargs)?);
                 self.make_with_keywords(site, budget, EntryId(class.entry()), &mut args, &kwargs)
             }
             Tag::Free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
@@ -246,7 +309,11 @@ impl<'py> PyWorld<'py> {
             keywords.set_item(pair[0].bound(self.py), value.bound(self.py))?;
         }
         let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = ffi::new_object(&self.class(class)?, args.bound(self.py), Some(keywords.as_any()))?;
+        let object = ffi::new_object(
+            &self.class(class)?,
+            args.bound(self.py),
+            Some(keywords.as_any()),
+        )?;
         let mut value = self.made(object, class);
         value.set_depth(depth);
         Ok(value)
@@ -255,7 +322,10 @@ impl<'py> PyWorld<'py> {
     /// Keywords, flattened to keys and values; every key an exact str.
     fn keywords(&self, kwargs: &Value) -> Result<Vec<Value>, Fault> {
         let wrong = || {
-            Fault::from(Kind::BadType(format!("NEWOBJ_EX expected a kwargs dict, got {}", self.describe(kwargs))))
+            Fault::from(Kind::BadType(format!(
+                "NEWOBJ_EX expected a kwargs dict, got {}",
+                self.describe(kwargs)
+            )))
         };
         if !kwargs.has_object() {
             return Err(wrong());
@@ -314,9 +384,16 @@ impl<'py> PyWorld<'py> {
     }
 
     /// INST and OBJ, as CPython's `instantiate`: a class without arguments is made by `__new__`, anything else is called.
-    pub(super) fn instantiate(&mut self, site: Site, budget: &mut Budget, class: Value, args: &mut [Value]) -> Made<Self> {
+    pub(super) fn instantiate(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
         match class.tag() {
             Tag::Free => self.instantiate_free(&class, args),
+            _ if self.free => self.instantiate_free(&class, args),
             Tag::Global if args.is_empty() && self.is_class(EntryId(class.entry()))? => {
                 self.new_instance(site, budget, class, args)
             }

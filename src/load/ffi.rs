@@ -58,7 +58,11 @@ pub struct Value {
 impl Default for Value {
     #[inline(always)]
     fn default() -> Self {
-        Self { object: ptr::null_mut(), meta: 0, entry: 0 }
+        Self {
+            object: ptr::null_mut(),
+            meta: 0,
+            entry: 0,
+        }
     }
 }
 
@@ -82,18 +86,43 @@ impl Value {
     /// Takes over an owned reference; `None` if it is null, with the error indicator set.
     #[inline(always)]
     fn owned(object: *mut PyObject, meta: u32) -> Option<Self> {
-        if object.is_null() { None } else { Some(Self { object, meta, entry: 0 }) }
+        if object.is_null() {
+            None
+        } else {
+            Some(Self {
+                object,
+                meta,
+                entry: 0,
+            })
+        }
     }
 
     /// A value around an object.
     pub fn new(object: Bound<'_, PyAny>, tag: Tag, entry: u32) -> Self {
-        Self { object: object.into_ptr(), meta: tag as u32 | TRACKED, entry }
+        Self {
+            object: object.into_ptr(),
+            meta: tag as u32 | TRACKED,
+            entry,
+        }
+    }
+
+    /// An immutable object, or one that no opcode may change.
+    pub fn plain(object: Bound<'_, PyAny>) -> Self {
+        Self {
+            object: object.into_ptr(),
+            meta: Tag::Plain as u32 | TRACKED,
+            entry: 0,
+        }
     }
 
     /// A value without an object: a name, or arguments not yet called with.
     #[inline]
     pub fn symbol(tag: Tag, entry: u32) -> Self {
-        Self { object: ptr::null_mut(), meta: tag as u32 | SYMBOLIC | TRACKED, entry }
+        Self {
+            object: ptr::null_mut(),
+            meta: tag as u32 | SYMBOLIC | TRACKED,
+            entry,
+        }
     }
 
     /// Whether this is the empty value that a move leaves behind.
@@ -161,8 +190,16 @@ impl Value {
             // SAFETY: `object` is a live reference.
             unsafe { ffi::Py_INCREF(self.object) }
         }
-        let meta = if self.meta & TAG == Tag::Fresh as u32 { self.meta - 1 } else { self.meta };
-        Self { object: self.object, meta, entry: self.entry }
+        let meta = if self.meta & TAG == Tag::Fresh as u32 {
+            self.meta - 1
+        } else {
+            self.meta
+        };
+        Self {
+            object: self.object,
+            meta,
+            entry: self.entry,
+        }
     }
 
     /// Whether the value has an object.
@@ -209,15 +246,13 @@ impl Value {
     /// Whether the object is an exact str.
     #[inline(always)]
     pub fn is_str(&self) -> bool {
-        // SAFETY: only an address is taken.
-        self.type_address() == unsafe { &raw mut ffi::PyUnicode_Type } as usize
+        self.type_address() == &raw const ffi::PyUnicode_Type as usize
     }
 
     /// Whether the object is an exact int.
     #[inline(always)]
     pub fn is_int(&self) -> bool {
-        // SAFETY: only an address is taken.
-        self.type_address() == unsafe { &raw mut ffi::PyLong_Type } as usize
+        self.type_address() == &raw const ffi::PyLong_Type as usize
     }
 
     fn take_object(&mut self) -> *mut PyObject {
@@ -243,7 +278,11 @@ fn made(py: Python<'_>, object: *mut PyObject, meta: u32) -> Make {
 pub fn none(_py: Python<'_>) -> Value {
     // SAFETY: attached; `Py_None` is a new reference after the increment.
     let object = unsafe { ffi::Py_NewRef(ffi::Py_None()) };
-    Value { object, meta: 0, entry: 0 }
+    Value {
+        object,
+        meta: 0,
+        entry: 0,
+    }
 }
 
 /// `True` or `False`.
@@ -251,7 +290,11 @@ pub fn none(_py: Python<'_>) -> Value {
 pub fn bool(_py: Python<'_>, value: bool) -> Value {
     // SAFETY: attached; a new reference.
     let object = unsafe { ffi::PyBool_FromLong(i64::from(value)) };
-    Value { object, meta: 0, entry: 0 }
+    Value {
+        object,
+        meta: 0,
+        entry: 0,
+    }
 }
 
 /// An int.
@@ -296,26 +339,33 @@ pub fn ascii(py: Python<'_>, text: &[u8]) -> Make {
     let data = unsafe { ffi::PyUnicode_1BYTE_DATA(object) };
     // SAFETY: as above; source and target do not overlap.
     unsafe { ptr::copy_nonoverlapping(text.as_ptr(), data, text.len()) };
-    Ok(Value { object, meta: 0, entry: 0 })
+    Ok(Value {
+        object,
+        meta: 0,
+        entry: 0,
+    })
 }
 
 /// A str from UTF-8 with surrogates let through, by the interpreter's own decoder.
 pub fn utf8(py: Python<'_>, text: &[u8]) -> Make {
     // SAFETY: pointer and length are one slice's; the handler's name is a C string.
     let object = unsafe {
-        ffi::PyUnicode_DecodeUTF8(text.as_ptr().cast(), text.len().cast_signed(), c"surrogatepass".as_ptr())
+        ffi::PyUnicode_DecodeUTF8(
+            text.as_ptr().cast(),
+            text.len().cast_signed(),
+            c"surrogatepass".as_ptr(),
+        )
     };
     made(py, object, 0)
 }
 
-/// Size in bytes of a str's characters.
-pub fn text_bytes(text: &Value) -> u64 {
-    debug_assert!(text.is_str());
-    // SAFETY: an exact str.
-    let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.object) };
-    // SAFETY: an exact str.
-    let kind = unsafe { ffi::PyUnicode_KIND(text.object) };
-    length.unsigned_abs() as u64 * u64::from(kind)
+/// A str whose characters are the bytes.
+pub fn latin1(py: Python<'_>, text: &[u8]) -> Make {
+    // SAFETY: pointer and length are one slice's; no error handler is needed, every byte decodes.
+    let object = unsafe {
+        ffi::PyUnicode_DecodeLatin1(text.as_ptr().cast(), text.len().cast_signed(), ptr::null())
+    };
+    made(py, object, 0)
 }
 
 /// Interns a str, as the C unpickler does with the names of attributes.
@@ -331,14 +381,17 @@ pub fn intern(text: &mut Value) {
 #[inline]
 pub fn bytes(py: Python<'_>, bytes: &[u8]) -> Make {
     // SAFETY: pointer and length are one slice's.
-    let object = unsafe { ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed()) };
+    let object =
+        unsafe { ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed()) };
     made(py, object, 0)
 }
 
 /// A bytearray.
 pub fn bytearray(py: Python<'_>, bytes: &[u8]) -> Make {
     // SAFETY: pointer and length are one slice's.
-    let object = unsafe { ffi::PyByteArray_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed()) };
+    let object = unsafe {
+        ffi::PyByteArray_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())
+    };
     made(py, object, 0)
 }
 
@@ -391,7 +444,11 @@ pub fn tuple(py: Python<'_>, items: &mut [Value], survey: Survey) -> Make {
         // SAFETY: a new tuple of this length; the reference is handed over.
         unsafe { ffi::PyTuple_SET_ITEM(object, at.cast_signed(), item.take_object()) }
     }
-    let mut value = Value { object, meta: TRACKED, entry: 0 };
+    let mut value = Value {
+        object,
+        meta: TRACKED,
+        entry: 0,
+    };
     if !survey.tracked() && !items.is_empty() {
         // SAFETY: a tracked tuple whose items hold no references to containers.
         unsafe { ffi::PyObject_GC_UnTrack(object.cast()) }
@@ -425,9 +482,14 @@ pub fn list_extend(py: Python<'_>, list: &Value, items: &mut [Value]) -> PyResul
     let needed = length + items.len();
     if needed > list.allocated.unsigned_abs() {
         // The growth of `list_resize`, so that later appends stay amortised.
-        let room = if length == 0 { needed } else { needed + (needed >> 3) + 6 & !3 };
+        let room = if length == 0 {
+            needed
+        } else {
+            needed + (needed >> 3) + 6 & !3
+        };
         // SAFETY: a list's items are allocated by `PyMem`; a null pointer is a new allocation.
-        let grown = unsafe { ffi::PyMem_Realloc(list.ob_item.cast(), room * size_of::<*mut PyObject>()) };
+        let grown =
+            unsafe { ffi::PyMem_Realloc(list.ob_item.cast(), room * size_of::<*mut PyObject>()) };
         if grown.is_null() {
             return Err(pyo3::exceptions::PyMemoryError::new_err(()).clone_ref(py));
         }
@@ -459,8 +521,7 @@ pub fn list_extend(py: Python<'_>, list: &Value, items: &mut [Value]) -> PyResul
 impl Value {
     #[inline(always)]
     fn is_list(&self) -> bool {
-        // SAFETY: only an address is taken.
-        self.type_address() == unsafe { &raw mut ffi::PyList_Type } as usize
+        self.type_address() == &raw const ffi::PyList_Type as usize
     }
 }
 
@@ -516,7 +577,9 @@ pub fn new_object<'py>(
     let kind = class.as_type_ptr();
     // SAFETY: a live type.
     let Some(new) = (unsafe { (*kind).tp_new }) else {
-        return Err(pyo3::exceptions::PyTypeError::new_err("NEWOBJ class argument has NULL tp_new"));
+        return Err(pyo3::exceptions::PyTypeError::new_err(
+            "NEWOBJ class argument has NULL tp_new",
+        ));
     };
     let kwargs = kwargs.map_or(ptr::null_mut(), Bound::as_ptr);
     // SAFETY: the slot's own calling convention: a type, a tuple, a dict or null.
@@ -529,7 +592,11 @@ pub fn new_object<'py>(
 }
 
 /// Sets an attribute as `object.__setattr__` does: past any `__setattr__` of the class.
-pub fn generic_set<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
+pub fn generic_set<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<()> {
     // SAFETY: live objects.
     if unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value.as_ptr()) } < 0 {
         return Err(raised(object.py()));
@@ -538,7 +605,10 @@ pub fn generic_set<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>, va
 }
 
 /// An attribute as `object.__getattribute__` finds it: past any `__getattr__` of the class.
-pub fn generic_get<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn generic_get<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: live objects.
     let found = unsafe { ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr()) };
     if found.is_null() {
@@ -546,4 +616,55 @@ pub fn generic_get<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) ->
     }
     // SAFETY: a new reference.
     Ok(unsafe { Bound::from_owned_ptr(object.py(), found) })
+}
+
+/// Values that outlive a load: the memo of an `Unpickler` between two calls of `load()`.
+#[derive(Debug, Default)]
+pub struct Kept(crate::machine::memo::Memo<Value>);
+
+// SAFETY: the values are only reached through `open`, which asks for the token, or dropped by the owner's deallocator,
+// which the interpreter calls attached.
+unsafe impl Send for Kept {}
+// SAFETY: as above.
+unsafe impl Sync for Kept {}
+
+impl Kept {
+    /// Keeps a memo.
+    pub fn new(memo: crate::machine::memo::Memo<Value>) -> Self {
+        Self(memo)
+    }
+
+    /// The memo, for who is attached.
+    pub fn open(&mut self, _py: Python<'_>) -> &mut crate::machine::memo::Memo<Value> {
+        &mut self.0
+    }
+}
+
+/// An object's bytes, borrowed for as long as the object is.
+///
+/// Only exact `bytes`, or a view whose owner is exact `bytes`, are borrowed; anything else could change while the load
+/// runs, and what was inspected must be what is loaded.
+pub fn immutable_bytes<'v>(data: &'v Bound<'_, PyAny>) -> Option<&'v [u8]> {
+    data.cast_exact::<pyo3::types::PyBytes>()
+        .ok()
+        .map(pyo3::prelude::PyBytesMethods::as_bytes)
+}
+
+/// A copy of a contiguous buffer's bytes.
+pub fn copied_bytes(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let buffer = pyo3::buffer::PyUntypedBuffer::get(data)?;
+    if !buffer.is_c_contiguous() {
+        return Err(pyo3::exceptions::PyBufferError::new_err(
+            "underlying buffer is not C-contiguous",
+        ));
+    }
+    let length = buffer.len_bytes();
+    let mut copy = vec![0; length];
+    if length > 0 {
+        // SAFETY: the buffer is exported while `buffer` lives, is contiguous, and both sides have `length` bytes.
+        unsafe {
+            ptr::copy_nonoverlapping(buffer.buf_ptr().cast::<u8>(), copy.as_mut_ptr(), length)
+        };
+    }
+    Ok(copy)
 }

@@ -13,10 +13,15 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Site};
 use crate::policy::{Attempt, EntryId};
 
-impl PyWorld<'_> {
+impl PyWorld<'_, '_> {
     /// Sets pairs in an exact dict.
     #[inline(always)]
-    pub(super) fn fill_dict(&mut self, budget: &mut Budget, dict: &mut Value, pairs: &mut [Value]) -> Done<Self> {
+    pub(super) fn fill_dict(
+        &mut self,
+        budget: &mut Budget,
+        dict: &mut Value,
+        pairs: &mut [Value],
+    ) -> Done<Self> {
         let survey = self.settle(pairs)?;
         let depth = Self::nest(budget, survey)?;
         if depth > dict.depth() {
@@ -33,7 +38,12 @@ impl PyWorld<'_> {
     }
 
     /// Adds items to an exact set, or to a frozenset that nobody has seen.
-    pub(super) fn fill_set(&mut self, budget: &mut Budget, set: &mut Value, items: &mut [Value]) -> Done<Self> {
+    pub(super) fn fill_set(
+        &mut self,
+        budget: &mut Budget,
+        set: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
         let survey = self.settle(items)?;
         let depth = Self::nest(budget, survey)?;
         if depth > set.depth() {
@@ -51,7 +61,10 @@ impl PyWorld<'_> {
     /// A key that cannot be hashed is the stream's fault, unless a user's own `__hash__` said so.
     #[cold]
     fn unhashable(&self, error: PyErr) -> Fault {
-        if !self.free && error.is_instance_of::<PyTypeError>(self.py) && error.traceback(self.py).is_none() {
+        if !self.free
+            && error.is_instance_of::<PyTypeError>(self.py)
+            && error.traceback(self.py).is_none()
+        {
             return Kind::BadType(error.value(self.py).to_string()).into();
         }
         error.into()
@@ -101,7 +114,9 @@ impl PyWorld<'_> {
         for pair in pairs.chunks_exact(2) {
             let [key, value] = pair else { continue };
             self.price(budget, target, key)?;
-            let set = target.bound(self.py).set_item(key.bound(self.py), value.bound(self.py));
+            let set = target
+                .bound(self.py)
+                .set_item(key.bound(self.py), value.bound(self.py));
             set.map_err(|error| self.unhashable(error))?;
         }
         Ok(())
@@ -118,18 +133,31 @@ impl PyWorld<'_> {
         self.allow_filling(target, Attempt::Add, "ADDITEMS")?;
         self.deepen(budget, target, items)?;
         let object = target.bound(self.py);
-        let add = if self.free { object.getattr("add")? } else { object.get_type().getattr("add")? };
+        let add = if self.free {
+            object.getattr("add")?
+        } else {
+            object.get_type().getattr("add")?
+        };
         for item in items {
             self.price(budget, target, item)?;
             let object = target.bound(self.py);
-            let added = if self.free { add.call1((item.bound(self.py),)) } else { add.call1((object, item.bound(self.py))) };
+            let added = if self.free {
+                add.call1((item.bound(self.py),))
+            } else {
+                add.call1((object, item.bound(self.py)))
+            };
             added.map_err(|error| self.unhashable(error))?;
         }
         Ok(())
     }
 
     /// Settles the items and notes the nesting of an instance that takes them.
-    fn deepen(&mut self, budget: &mut Budget, target: &mut Value, items: &mut [Value]) -> Done<Self> {
+    fn deepen(
+        &mut self,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
         let survey = self.settle(items)?;
         let depth = Self::nest(budget, survey)?;
         if depth > target.depth() {
@@ -139,12 +167,21 @@ impl PyWorld<'_> {
     }
 
     /// Whether an instance may be filled: only what this stream made, by its exact type's entry.
-    fn allow_filling(&mut self, target: &Value, attempt: Attempt<'_, Value>, opcode: &str) -> Done<Self> {
+    fn allow_filling(
+        &mut self,
+        target: &Value,
+        attempt: Attempt<'_, Value>,
+        opcode: &str,
+    ) -> Done<Self> {
         match target.tag() {
             Tag::Made | Tag::Fresh if target.has_object() && !target.is_symbolic() => {
                 let id = EntryId(target.entry());
                 self.judge(id, attempt)?;
-                if self.policy.entry(id).runs_code() { self.ensure_checked() } else { Ok(()) }
+                if self.policy.entry(id).runs_code() {
+                    self.ensure_checked()
+                } else {
+                    Ok(())
+                }
             }
             _ if self.free && target.has_object() => Ok(()),
             Tag::Free => Ok(()),

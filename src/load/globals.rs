@@ -27,7 +27,7 @@ pub struct Resolved {
 }
 
 /// The objects of one policy, resolved once each.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
     by_address: Mutex<HashMap<usize, EntryId>>,
@@ -36,7 +36,10 @@ pub struct Cache {
 impl Cache {
     /// A cache with room for the policy's entries.
     pub fn new(policy: &Policy) -> Self {
-        Self { slots: policy.entries().map(|_| PyOnceLock::new()).collect(), by_address: Mutex::default() }
+        Self {
+            slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
+            by_address: Mutex::default(),
+        }
     }
 
     /// What was resolved before.
@@ -51,7 +54,8 @@ impl Cache {
 
     /// Puts an object that the caller of the policy handed over.
     pub fn put(&self, policy: &Policy, id: EntryId, object: Bound<'_, PyAny>) -> PyResult<()> {
-        self.resolve_with(policy, id, object.py(), || Ok(object.clone())).map(|_| ())
+        self.resolve_with(policy, id, object.py(), || Ok(object.clone()))
+            .map(|_| ())
     }
 
     /// The entry's object, imported where it was not yet.
@@ -78,7 +82,10 @@ impl Cache {
             if let Ok(mut by_address) = self.by_address.lock() {
                 by_address.entry(object.as_ptr() as usize).or_insert(id);
             }
-            Ok(Resolved { object: object.unbind(), shape })
+            Ok(Resolved {
+                object: object.unbind(),
+                shape,
+            })
         })
     }
 
@@ -99,7 +106,10 @@ fn import<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
     for (module, name) in entry.spellings() {
         match import_one(py, module, name) {
             Ok(object) => return Ok(object),
-            Err(error) if error.is_instance_of::<PyImportError>(py) || error.is_instance_of::<PyAttributeError>(py) => {
+            Err(error)
+                if error.is_instance_of::<PyImportError>(py)
+                    || error.is_instance_of::<PyAttributeError>(py) =>
+            {
                 first.get_or_insert(error);
             }
             Err(error) => return Err(error),
@@ -116,7 +126,7 @@ fn import_one<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<
     Ok(object)
 }
 
-impl<'py> PyWorld<'py> {
+impl<'a, 'py> PyWorld<'a, 'py> {
     /// GLOBAL, STACK_GLOBAL and the class of INST.
     pub(super) fn find_class(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
         if self.free || self.options.find_class.is_some() {
@@ -126,7 +136,11 @@ impl<'py> PyWorld<'py> {
         let (module, name) = self.policy.canonical(module, name, python2);
         match self.policy.lookup(module, name) {
             Some(id) => self.mention(id),
-            None => Err(Kind::ForbiddenGlobal { module: module.into(), name: name.into() }.into()),
+            None => Err(Kind::ForbiddenGlobal {
+                module: module.into(),
+                name: name.into(),
+            }
+            .into()),
         }
     }
 
@@ -138,7 +152,11 @@ impl<'py> PyWorld<'py> {
         match self.policy.extension(code) {
             Some((module, name)) => match self.policy.lookup(module, name) {
                 Some(id) => self.mention(id),
-                None => Err(Kind::ForbiddenGlobal { module: module.into(), name: name.into() }.into()),
+                None => Err(Kind::ForbiddenGlobal {
+                    module: module.into(),
+                    name: name.into(),
+                }
+                .into()),
             },
             None => Err(Kind::UnknownExtension(code).into()),
         }
@@ -160,10 +178,15 @@ impl<'py> PyWorld<'py> {
     /// has passed the whole stream.
     #[inline]
     pub(super) fn prepare(&mut self, id: EntryId) -> Done<Self> {
-        if self.checked || (!self.policy.entry(id).runs_code() && self.cache.get(self.py, id).is_some()) {
+        let entry = self.policy.entry(id);
+        if self.checked || !entry.runs_code() && self.cache.get(self.py, id).is_some() {
             return Ok(());
         }
-        self.ensure_checked()
+        if entry.runs_code() {
+            self.ensure_checked()
+        } else {
+            self.ensure_imported(&entry.module)
+        }
     }
 
     /// The inspector passes the whole stream, or nothing happens.
@@ -174,8 +197,10 @@ impl<'py> PyWorld<'py> {
             if !inspection.allowed() {
                 return Err(Fault::Refused(Box::new(inspection)));
             }
-            let unsettled: Vec<_> =
-                inspection.entries().filter(|id| self.policy.entry(*id).is_unsettled()).collect();
+            let unsettled: Vec<_> = inspection
+                .entries()
+                .filter(|id| self.policy.entry(*id).is_unsettled())
+                .collect();
             self.checked = unsettled.is_empty();
             for id in unsettled {
                 self.cache.resolve(self.py, self.policy, id)?;
@@ -184,12 +209,26 @@ impl<'py> PyWorld<'py> {
         Ok(())
     }
 
+    /// A module of the standard library that a native type needs: importing it waits for the inspector too.
+    pub(super) fn ensure_imported(&mut self, module: &str) -> Done<Self> {
+        if self.checked
+            || self
+                .py
+                .import("sys")?
+                .getattr("modules")?
+                .contains(module)?
+        {
+            return Ok(());
+        }
+        self.ensure_checked()
+    }
+
     /// The entry's object. An import that is still to be done waits for the inspector.
-    pub(super) fn resolve(&mut self, id: EntryId) -> Result<&'py super::globals::Resolved, Fault> {
+    pub(super) fn resolve(&mut self, id: EntryId) -> Result<&'a super::globals::Resolved, Fault> {
         if let Some(resolved) = self.cache.get(self.py, id) {
             return Ok(resolved);
         }
-        self.ensure_checked()?;
+        self.prepare(id)?;
         Ok(self.cache.resolve(self.py, self.policy, id)?)
     }
 
@@ -209,7 +248,11 @@ impl<'py> PyWorld<'py> {
     /// Turns a symbol into the object that stands for it, if it may be a value.
     #[inline(always)]
     pub(super) fn materialize(&mut self, value: &mut Value) -> Done<Self> {
-        if value.is_symbolic() { self.materialize_symbol(value) } else { Ok(()) }
+        if value.is_symbolic() {
+            self.materialize_symbol(value)
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -217,16 +260,50 @@ impl<'py> PyWorld<'py> {
         match value.tag() {
             Tag::Global => {
                 let id = EntryId(value.entry());
-                self.policy.may_stand(id).map_err(|refusal| self.refused(id, refusal))?;
+                self.policy
+                    .may_stand(id)
+                    .map_err(|refusal| self.refused(id, refusal))?;
                 let object = self.resolve(id)?.object.bind(self.py).clone();
                 *value = Value::plain(object);
                 Ok(())
             }
             Tag::Symbol => Err(Kind::BadTarget(
-                "arguments of a call may not be a value: they hold a name that may only be called".into(),
+                "arguments of a call may not be a value: they hold a name that may only be called"
+                    .into(),
             )
             .into()),
             _ => self.require_built(value),
         }
+    }
+}
+
+/// `Unpickler.find_class`: the policy's object for a pair of the stream.
+pub fn find_one<'py>(
+    py: Python<'py>,
+    policy: &Policy,
+    cache: &Cache,
+    protocol: u8,
+    fix_imports: bool,
+    module: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    if policy.is_unrestricted() {
+        return Ok(super::free::pickles_find_class(
+            py,
+            protocol,
+            fix_imports,
+            module,
+            name,
+        )?);
+    }
+    let (module, name): (String, String) = (module.extract()?, name.extract()?);
+    let (module, name) = policy.canonical(&module, &name, protocol < 3 && fix_imports);
+    match policy.lookup(module, name) {
+        Some(id) => Ok(cache.resolve(py, policy, id)?.object.bind(py).clone()),
+        None => Err(Kind::ForbiddenGlobal {
+            module: module.into(),
+            name: name.into(),
+        }
+        .into()),
     }
 }

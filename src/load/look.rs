@@ -2,15 +2,15 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyComplex, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet,
-    PyString, PyTuple, PyType,
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyFrozenSet,
+    PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
 use super::ffi::{Tag, Value};
 use super::{PyWorld, Symbol};
 use crate::policy::{EntryId, Look, View};
 
-impl Look for PyWorld<'_> {
+impl Look for PyWorld<'_, '_> {
     type Value = Value;
 
     fn view<'v>(&'v self, value: &'v Value) -> View<'v> {
@@ -49,7 +49,10 @@ impl Look for PyWorld<'_> {
             return Vec::new();
         }
         match value.bound(self.py).cast_exact::<PyDict>() {
-            Ok(dict) => dict.iter().map(|(key, value)| (self.classify(key), self.classify(value))).collect(),
+            Ok(dict) => dict
+                .iter()
+                .map(|(key, value)| (self.classify(key), self.classify(value)))
+                .collect(),
             Err(_) => Vec::new(),
         }
     }
@@ -86,12 +89,19 @@ impl Look for PyWorld<'_> {
             return None;
         }
         let delta = value.bound(self.py).cast_exact::<PyDelta>().ok()?;
-        Some((delta.get_days(), delta.get_seconds(), delta.get_microseconds()))
+        Some((
+            delta.get_days(),
+            delta.get_seconds(),
+            delta.get_microseconds(),
+        ))
     }
 
     fn enum_value(&self, entry: EntryId, value: &Value) -> Option<bool> {
         let resolved = self.cache.get(self.py, entry)?;
-        Some(super::native::enums::is_member(resolved.object.bind(self.py), value.bound(self.py)))
+        Some(super::native::enums::is_member(
+            resolved.object.bind(self.py),
+            value.bound(self.py),
+        ))
     }
 
     fn enum_name(&self, entry: EntryId, name: &str) -> Option<bool> {
@@ -107,7 +117,7 @@ impl Look for PyWorld<'_> {
     }
 }
 
-impl PyWorld<'_> {
+impl PyWorld<'_, '_> {
     /// An object found inside another, with the provenance that its type and identity give it.
     pub(super) fn classify(&self, object: Bound<'_, PyAny>) -> Value {
         if object.cast::<PyType>().is_ok() || object.is_callable() {
@@ -122,23 +132,31 @@ impl PyWorld<'_> {
         }
     }
 
-    /// The entry whose exact class that is.
+    /// The entry whose exact class that is. Builtin types are values here: their instances are plain.
     pub(super) fn entry_of_type(&self, address: usize) -> Option<EntryId> {
         if self.last_type.0 == address {
             return Some(self.last_type.1);
         }
-        self.types.get(&address).copied().or_else(|| self.cache.entry_at(address))
+        let known = || self.cache.entry_at(address).filter(|id| &*self.policy.entry(*id).module != "builtins");
+        self.types.get(&address).copied().or_else(known)
     }
 
     pub(super) fn symbol_of(&self, value: &Value) -> Option<&Symbol> {
-        if value.tag() == Tag::Symbol { self.symbols.get(value.entry() as usize) } else { None }
+        if value.tag() == Tag::Symbol {
+            self.symbols.get(value.entry() as usize)
+        } else {
+            None
+        }
     }
 
     /// What a value is, for messages: its type, never its content.
     pub(super) fn describe(&self, value: &Value) -> String {
         if value.has_object() {
             let class = value.bound(self.py).get_type();
-            return class.name().map_or_else(|_| "an object".into(), |name| format!("a value of type {name}"));
+            return class.name().map_or_else(
+                |_| "an object".into(),
+                |name| format!("a value of type {name}"),
+            );
         }
         self.view(value).describe()
     }
@@ -181,14 +199,21 @@ fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {
     if let Ok(array) = object.cast_exact::<PyByteArray>() {
         return View::ByteArray(array.len());
     }
-    if object.is_exact_instance_of::<PyComplex>() { View::Complex } else { View::Other }
+    if object.is_exact_instance_of::<PyComplex>() {
+        View::Complex
+    } else {
+        View::Other
+    }
 }
 
 fn view_int(int: &Bound<'_, PyInt>) -> View<'static> {
     if let Ok(value) = int.extract::<i64>() {
         return View::Int(value);
     }
-    let bits = int.call_method0("bit_length").and_then(|bits| bits.extract()).unwrap_or(u64::MAX);
+    let bits = int
+        .call_method0("bit_length")
+        .and_then(|bits| bits.extract())
+        .unwrap_or(u64::MAX);
     let negative = int.lt(0).unwrap_or(false);
     View::BigInt { bits, negative }
 }

@@ -49,6 +49,12 @@ impl From<Kind> for Fault {
     }
 }
 
+impl From<std::convert::Infallible> for Fault {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<PyErr> for Fault {
     #[cold]
     fn from(error: PyErr) -> Self {
@@ -87,6 +93,8 @@ pub struct Options<'py> {
     pub persistent_load: Option<Bound<'py, PyAny>>,
     /// The `find_class` of a subclass, which steps around the policy as it does with `pickle`.
     pub find_class: Option<Bound<'py, PyAny>>,
+    /// Where the protocol is noted for a `find_class` that asks its base class.
+    pub protocol: std::sync::Arc<std::sync::atomic::AtomicU8>,
     /// Whether leftovers on the stack and bytes after STOP are refused.
     pub strict: bool,
 }
@@ -105,16 +113,16 @@ pub enum Symbol {
 }
 
 /// The world that builds Python objects.
-pub struct PyWorld<'py> {
+pub struct PyWorld<'a, 'py> {
     py: Python<'py>,
-    policy: &'py Policy,
-    cache: &'py Cache,
+    policy: &'a Policy,
+    cache: &'a Cache,
     options: Options<'py>,
     /// Under `Policy.unrestricted()`: everything as `pickle` does it.
     free: bool,
     /// Whether the inspector has passed the whole stream, or never has to.
     checked: bool,
-    stream: Stream<'py>,
+    stream: Stream<'a, 'py>,
     symbols: Vec<Symbol>,
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
@@ -124,14 +132,14 @@ pub struct PyWorld<'py> {
     keys: keys::Ledger,
 }
 
-impl<'py> PyWorld<'py> {
+impl<'a, 'py> PyWorld<'a, 'py> {
     /// A world for one load of the stream.
     pub fn new(
         py: Python<'py>,
-        policy: &'py Policy,
-        cache: &'py Cache,
+        policy: &'a Policy,
+        cache: &'a Cache,
         options: Options<'py>,
-        stream: Stream<'py>,
+        stream: Stream<'a, 'py>,
     ) -> Self {
         let free = policy.is_unrestricted();
         let checked = free || options.find_class.is_some();
@@ -204,7 +212,7 @@ impl<'py> PyWorld<'py> {
     }
 }
 
-impl<'py> World for PyWorld<'py> {
+impl<'py> World for PyWorld<'_, 'py> {
     type Value = Value;
     type Fault = Fault;
 
@@ -328,7 +336,13 @@ impl<'py> World for PyWorld<'py> {
     }
 
     #[inline(always)]
-    fn extend(&mut self, site: Site, budget: &mut Budget, target: &mut Value, items: &mut [Value]) -> Done<Self> {
+    fn extend(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
         if target.tag() != Tag::List {
             return self.extend_other(site, budget, target, items);
         }
@@ -341,14 +355,26 @@ impl<'py> World for PyWorld<'py> {
     }
 
     #[inline(always)]
-    fn set_items(&mut self, site: Site, budget: &mut Budget, target: &mut Value, pairs: &mut [Value]) -> Done<Self> {
+    fn set_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        pairs: &mut [Value],
+    ) -> Done<Self> {
         if target.tag() != Tag::Dict {
             return self.set_items_other(site, budget, target, pairs);
         }
         self.fill_dict(budget, target, pairs)
     }
 
-    fn add_items(&mut self, site: Site, budget: &mut Budget, target: &mut Value, items: &mut [Value]) -> Done<Self> {
+    fn add_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
         if target.tag() != Tag::Set {
             return self.add_items_other(site, budget, target, items);
         }
@@ -364,10 +390,14 @@ impl<'py> World for PyWorld<'py> {
             return Err(Kind::StackGlobalType.into());
         }
         let (module, name) = (module.into_bound(self.py), name.into_bound(self.py));
-        let text = |value: &Bound<'py, PyAny>| value.extract::<String>().map_err(|_| Kind::StackGlobalType);
+        let text = |value: &Bound<'py, PyAny>| {
+            value.extract::<String>().map_err(|_| Kind::StackGlobalType)
+        };
         match (text(&module), text(&name)) {
             (Ok(module), Ok(name)) => self.find_class(site, &module, &name),
-            _ if self.free || self.options.find_class.is_some() => self.find_raw(site, module, name),
+            _ if self.free || self.options.find_class.is_some() => {
+                self.find_raw(site, module, name)
+            }
             (Err(kind), _) | (_, Err(kind)) => Err(kind.into()),
         }
     }
@@ -376,12 +406,24 @@ impl<'py> World for PyWorld<'py> {
         self.find_extension(site, code)
     }
 
-    fn reduce(&mut self, site: Site, budget: &mut Budget, callable: Value, args: Value) -> Made<Self> {
+    fn reduce(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: Value,
+    ) -> Made<Self> {
         self.call_with_tuple(site, budget, callable, args)
     }
 
     #[inline]
-    fn reduce_items(&mut self, site: Site, budget: &mut Budget, callable: Value, args: &mut [Value]) -> Made<Self> {
+    fn reduce_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
         self.call(site, budget, callable, args)
     }
 
@@ -390,7 +432,13 @@ impl<'py> World for PyWorld<'py> {
     }
 
     #[inline]
-    fn newobj_items(&mut self, site: Site, budget: &mut Budget, class: Value, args: &mut [Value]) -> Made<Self> {
+    fn newobj_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
         self.new_instance(site, budget, class, args)
     }
 
@@ -405,11 +453,23 @@ impl<'py> World for PyWorld<'py> {
         self.new_with_keywords(site, budget, class, args, kwargs)
     }
 
-    fn instance(&mut self, site: Site, budget: &mut Budget, class: Value, args: &mut [Value]) -> Made<Self> {
+    fn instance(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
         self.instantiate(site, budget, class, args)
     }
 
-    fn build(&mut self, site: Site, budget: &mut Budget, object: &mut Value, state: Value) -> Done<Self> {
+    fn build(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        state: Value,
+    ) -> Done<Self> {
         self.give_state(site, budget, object, state)
     }
 

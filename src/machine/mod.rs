@@ -11,6 +11,7 @@
 )]
 
 pub mod budget;
+pub mod hashing;
 pub mod memo;
 pub mod world;
 

@@ -3,83 +3,22 @@
 //! first pickle is read.
 
 use std::collections::btree_map;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::capability::{Entry, EntryId, Grant, Meaning, Rights};
-use super::contract::ContractError;
-use super::{MAX_NAME_LENGTH, Policy, gadgets, names, presets};
-
-/// Why a policy cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// No preset has that name.
-    #[error("no preset is called {name:?}; the presets are: {}", .known.join(", "))]
-    UnknownPreset {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        known: Vec<&'static str>,
-    },
-    /// A module or name that no pickle can mean.
-    #[error("{path:?} cannot be an entry: {why}")]
-    BadName {
-        /// The name as given.
-        path: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// The name is a universal gadget.
-    #[error(
-        "{path} cannot be allowed: {reason}; whoever writes the pickle would run what they like \
-         (if it must be, grant it by the call that says `dangerously`)"
-    )]
-    Gadget {
-        /// The name.
-        path: String,
-        /// What it lets a stream do.
-        reason: &'static str,
-    },
-    /// A native type cannot take a contract from outside.
-    #[error(
-        "{path} is built natively by preset {preset:?} under a contract of its own; allow it \
-         without a contract, or start from base \"plain\""
-    )]
-    NativeContract {
-        /// The name.
-        path: String,
-        /// The preset it comes from.
-        preset: String,
-    },
-    /// One spelling would mean two entries.
-    #[error("{path} would mean both {first} and {second}")]
-    Ambiguous {
-        /// The spelling.
-        path: String,
-        /// One entry.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// The policy refuses nothing, so nothing can be added to it.
-    #[error("an unrestricted policy allows everything and cannot be combined or extended")]
-    Unrestricted,
-    /// A contract that cannot be read.
-    #[error(transparent)]
-    Contract(#[from] ContractError),
-    /// A policy document that cannot be read.
-    #[error("the policy document cannot be read: {0}")]
-    Document(String),
-}
+use super::error::PolicyError;
+use super::spelling::NameMap;
+use super::{MAX_NAME_LENGTH, Name, Policy, Renames, gadgets, names, presets};
 
 /// A policy in the making. Every method takes it by value and gives it back,
 /// so that it reads as a list.
 #[derive(Debug, Default, Clone)]
 pub struct PolicyBuilder {
-    entries: BTreeMap<(Box<str>, Box<str>), Entry>,
+    entries: BTreeMap<Name, Entry>,
     presets: BTreeSet<&'static str>,
-    renamed_names: BTreeMap<Box<str>, BTreeMap<Box<str>, (Box<str>, Box<str>)>>,
+    renamed_names: Renames,
     renamed_modules: BTreeMap<Box<str>, Box<str>>,
-    extensions: BTreeMap<u32, (Box<str>, Box<str>)>,
+    extensions: BTreeMap<u32, Name>,
     unrestricted: bool,
 }
 
@@ -280,7 +219,7 @@ impl PolicyBuilder {
         let mut entries = self.entries;
         add_scopes(&mut entries);
         let entries: Box<[Entry]> = entries.into_values().collect();
-        let mut index: HashMap<Box<str>, HashMap<Box<str>, EntryId>> = HashMap::new();
+        let mut index: NameMap<Box<str>, NameMap<Box<str>, EntryId>> = NameMap::default();
         for (id, entry) in (0..).map(EntryId).zip(&entries) {
             for (module, name) in entry.spellings() {
                 let names = index.entry(module.into()).or_default();
@@ -317,13 +256,11 @@ impl PolicyBuilder {
             return Err(PolicyError::Unrestricted);
         }
         check_name(&entry.module, &entry.name)?;
-        if !entry.dangerous {
-            if let Some(reason) = gadget(&entry.module, &entry.name) {
-                return Err(PolicyError::Gadget {
-                    path: entry.path(),
-                    reason,
-                });
-            }
+        if let Some(reason) = gadget(&entry.module, &entry.name).filter(|_| !entry.dangerous) {
+            return Err(PolicyError::Gadget {
+                path: entry.path(),
+                reason,
+            });
         }
         self.add(entry)
     }
@@ -403,8 +340,8 @@ fn combine_objects(a: &Entry, b: &Entry) -> Entry {
 }
 
 /// `Outer` for every `Outer.Inner` that is allowed while `Outer` is not.
-fn add_scopes(entries: &mut BTreeMap<(Box<str>, Box<str>), Entry>) {
-    let known: BTreeSet<(Box<str>, Box<str>)> = entries
+fn add_scopes(entries: &mut BTreeMap<Name, Entry>) {
+    let known: BTreeSet<Name> = entries
         .values()
         .flat_map(|entry| {
             entry
@@ -424,11 +361,7 @@ fn add_scopes(entries: &mut BTreeMap<(Box<str>, Box<str>), Entry>) {
     }
 }
 
-fn agree(
-    path: &str,
-    first: &(Box<str>, Box<str>),
-    second: &(Box<str>, Box<str>),
-) -> Result<(), PolicyError> {
+fn agree(path: &str, first: &Name, second: &Name) -> Result<(), PolicyError> {
     if first == second {
         return Ok(());
     }

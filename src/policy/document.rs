@@ -56,6 +56,10 @@ impl Default for Header {
 /// One entry, in a preset or a policy.
 #[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "a row of a document, key by key"
+)]
 pub(super) struct Row {
     module: String,
     name: String,

@@ -54,7 +54,7 @@ const MODULES: &[Module] = modules! {
     CODE:
         "code", "codeop", "pdb", "bdb", "trace", "timeit", "cProfile", "profile",
         "_lsprof", "doctest", "runpy", "compileall", "py_compile", "rlcompleter", "idlelib",
-        "IPython", "marshal", "new", "numexpr", "sympy.parsing", "jinja2", "mako", "site",
+        "IPython", "marshal", "numexpr", "sympy.parsing", "jinja2", "mako", "site",
         "sitecustomize", "usercustomize";
     NATIVE_CODE:
         "ctypes", "_ctypes", "cffi", "_cffi_backend", "numpy.ctypeslib", "numpy.f2py",
@@ -141,6 +141,7 @@ const NAMES: &[(&str, &[&str], &str)] = &[
         TRAMPOLINE,
     ),
     ("collections", &["namedtuple"], CODE),
+    ("new", &["code", "function", "classobj", "instancemethod", "instance", "module"], CODE),
     ("typing", &["NamedTuple", "get_type_hints", "_eval_type", "ForwardRef"], CODE),
     ("dataclasses", &["make_dataclass", "_create_fn"], CODE),
     ("enum", &["_decompose", "global_enum", "_simple_enum"], TRAMPOLINE),

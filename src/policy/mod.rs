@@ -14,33 +14,49 @@
         clippy::panic
     )
 )]
+#![allow(
+    clippy::non_std_lazy_statics,
+    reason = "the crate's lazy tables are all once_cell's"
+)]
 
 mod builder;
 mod capability;
 mod contract;
 mod document;
+mod error;
 mod gadgets;
 mod judge;
 mod names;
+mod plan;
 mod presets;
+mod spelling;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use once_cell::sync::Lazy;
 
-pub use builder::{PolicyBuilder, PolicyError, split_path};
+pub use builder::{PolicyBuilder, split_path};
 pub use capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
 pub use contract::{Contract, ContractError, Native};
-pub use judge::{Attempt, Plan, Refusal, Safe};
+pub use error::PolicyError;
+pub use judge::{Attempt, Refusal};
+pub use plan::{Plan, Safe};
 pub use presets::Preset;
 pub use view::{Look, View};
+
+use spelling::NameMap;
 
 /// The longest module or qualified name that a policy holds or looks up.
 /// Real names stay far below; a longer one is noise or an attack.
 pub const MAX_NAME_LENGTH: usize = 256;
+
+/// A module and a qualified name.
+type Name = (Box<str>, Box<str>);
+/// Module, then name, to the name that is meant.
+type Renames = BTreeMap<Box<str>, BTreeMap<Box<str>, Name>>;
 
 /// An allowlist: immutable, exact, compared by value.
 #[derive(Clone, Debug)]
@@ -48,11 +64,11 @@ pub struct Policy {
     /// Sorted by module and name; an [`EntryId`] is an index.
     entries: Box<[Entry]>,
     /// Every spelling of every entry: module, then qualified name.
-    index: HashMap<Box<str>, HashMap<Box<str>, EntryId>>,
+    index: NameMap<Box<str>, NameMap<Box<str>, EntryId>>,
     presets: BTreeSet<&'static str>,
-    renamed_names: BTreeMap<Box<str>, BTreeMap<Box<str>, (Box<str>, Box<str>)>>,
+    renamed_names: Renames,
     renamed_modules: BTreeMap<Box<str>, Box<str>>,
-    extensions: BTreeMap<u32, (Box<str>, Box<str>)>,
+    extensions: BTreeMap<u32, Name>,
     unrestricted: bool,
 }
 

@@ -2,9 +2,13 @@
 //! moved between versions of their library. Frozen data; nothing here allows
 //! anything, the one lookup follows.
 //!
-//! The Python 2 tables are `NAME_MAPPING` and `IMPORT_MAPPING` of CPython's
+//! The Python 2 tables are `NAME_MAPPING` and `IMPORT_MAPPING` of `CPython`'s
 //! `Lib/_compat_pickle.py` as of 3.11 to 3.13 (on platforms other than Windows,
 //! where one more exception exists; `Tix` was dropped in 3.13 and kept here).
+
+use once_cell::sync::Lazy;
+
+use super::spelling::NameMap;
 
 /// Module and name of Python 2, module and name of Python 3. Sorted.
 #[rustfmt::skip]
@@ -174,27 +178,47 @@ const MOVED: &[(&str, &str)] = &[
     ("pathlib._local", "pathlib"),
 ];
 
-/// The Python 3 name of a Python 2 name, as CPython does it below protocol 3:
+/// What is known of one module of Python 2.
+#[derive(Default)]
+struct Old {
+    module: Option<&'static str>,
+    names: &'static [(&'static str, &'static str, &'static str, &'static str)],
+}
+
+/// Both Python 2 tables by module: one probe for most names.
+static PYTHON2: Lazy<NameMap<&str, Old>> = Lazy::new(|| {
+    let mut table: NameMap<&str, Old> = NameMap::default();
+    for (old, new) in MODULES {
+        table.entry(old).or_default().module = Some(new);
+    }
+    for names in NAMES.chunk_by(|a, b| a.0 == b.0) {
+        if let Some((module, ..)) = names.first() {
+            table.entry(module).or_default().names = names;
+        }
+    }
+    table
+});
+
+static MOVED_MODULES: Lazy<NameMap<&str, &str>> = Lazy::new(|| MOVED.iter().copied().collect());
+
+/// The Python 3 name of a Python 2 name, as `CPython` does it below protocol 3:
 /// the exact pair first, else the module.
 pub(super) fn python2<'a>(module: &'a str, name: &'a str) -> (&'a str, &'a str) {
-    let exact = NAMES.binary_search_by(|(m, n, _, _)| (*m, *n).cmp(&(module, name)));
-    if let Some((_, _, module, name)) = exact.ok().and_then(|at| NAMES.get(at)) {
+    let Some(old) = PYTHON2.get(module) else {
+        return (module, name);
+    };
+    let exact = old
+        .names
+        .binary_search_by(|(_, known, ..)| (*known).cmp(name));
+    if let Some((_, _, module, name)) = exact.ok().and_then(|at| old.names.get(at)) {
         return (module, name);
     }
-    (new_module(MODULES, module), name)
+    (old.module.unwrap_or(module), name)
 }
 
 /// The name under which a moved module's names are looked up.
 pub(super) fn moved<'a>(module: &'a str, name: &'a str) -> (&'a str, &'a str) {
-    (new_module(MOVED, module), name)
-}
-
-fn new_module<'a>(table: &[(&str, &'static str)], module: &'a str) -> &'a str {
-    table
-        .binary_search_by(|(old, _)| (*old).cmp(module))
-        .ok()
-        .and_then(|at| table.get(at))
-        .map_or(module, |(_, new)| new)
+    (MOVED_MODULES.get(module).copied().unwrap_or(module), name)
 }
 
 #[cfg(test)]

@@ -148,6 +148,32 @@ mod tests {
     }
 
     #[test]
+    fn test_std_is_what_the_documentation_lists() {
+        let mut found: Vec<String> = Policy::std()
+            .entries()
+            .map(|(_, entry)| entry.path())
+            .collect();
+        found.sort();
+        let mut listed: Vec<&str> = "
+            _codecs.encode _operator.or_ array._array_reconstructor array.array
+            builtins.Ellipsis builtins.NotImplemented builtins.bool builtins.bytearray builtins.bytes
+            builtins.complex builtins.dict builtins.float builtins.frozenset builtins.getattr
+            builtins.int builtins.list builtins.object builtins.range builtins.set builtins.slice
+            builtins.str builtins.tuple builtins.type collections.Counter collections.OrderedDict
+            collections.defaultdict collections.deque copyreg.__newobj__ copyreg.__newobj_ex__
+            copyreg._reconstructor datetime.date datetime.datetime datetime.time
+            datetime.timedelta datetime.timezone decimal.Decimal fractions.Fraction
+            functools.partial ipaddress.IPv4Address ipaddress.IPv4Interface ipaddress.IPv4Network
+            ipaddress.IPv6Address ipaddress.IPv6Interface ipaddress.IPv6Network pathlib.PurePath
+            pathlib.PurePosixPath pathlib.PureWindowsPath types.SimpleNamespace uuid.SafeUUID
+            uuid.UUID"
+            .split_whitespace()
+            .collect();
+        listed.sort_unstable();
+        assert_eq!(found, listed);
+    }
+
+    #[test]
     fn test_no_row_is_without_rights() {
         for entry in Preset::all().iter().flat_map(|preset| &preset.entries) {
             let rights = entry.grant().map_or(Rights::NONE, |grant| grant.rights);

@@ -43,9 +43,9 @@ pub use target::{Target, find, items, spelled, wrong};
 /// PolicyError
 ///     If the name or a contract cannot be read, or the target is a universal gadget, which runs
 ///     whatever the writer of the pickle likes; `Allow.dangerously` takes those.
-#[pyclass(module = "picklist", name = "Allow", frozen, weakref)]
+#[pyclass(module = "picklist", frozen, weakref)]
 #[derive(Debug)]
-pub struct PyAllow {
+pub struct Allow {
     /// What is allowed.
     pub target: Target,
     /// What it is granted.
@@ -56,7 +56,7 @@ pub struct PyAllow {
 
 
 #[pymethods]
-impl PyAllow {
+impl Allow {
     #[new]
     #[pyo3(signature = (target, /, *, call=None, new=None, state=None, append=false, items=false, add=false, fields=None))]
     #[allow(clippy::too_many_arguments, reason = "the signature that users see")]
@@ -165,7 +165,7 @@ impl PyAllow {
     }
 }
 
-impl PyAllow {
+impl Allow {
     fn make(target: &Bound<'_, PyAny>, grant: Grant, dangerously: bool) -> PyResult<Self> {
         let allow = Self {
             target: Target::of(target)?,

@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyTuple};
 
-use crate::machine::budget::Limits;
+use crate::machine::budget;
 
 /// What loading a pickle may cost.
 ///
@@ -45,11 +45,11 @@ use crate::machine::budget::Limits;
 /// --------
 /// >>> Limits(max_bytes=1_000_000)
 /// Limits(max_bytes=1000000)
-#[pyclass(module = "picklist", name = "Limits", frozen, eq, hash)]
+#[pyclass(module = "picklist", frozen, eq, hash)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PyLimits {
+pub struct Limits {
     /// The limits themselves.
-    pub inner: Limits,
+    pub inner: budget::Limits,
 }
 
 const FIELDS: [&str; 9] = [
@@ -65,7 +65,7 @@ const FIELDS: [&str; 9] = [
 ];
 
 #[pymethods]
-impl PyLimits {
+impl Limits {
     #[new]
     #[pyo3(
         signature = (**limits),
@@ -74,7 +74,7 @@ impl PyLimits {
                           max_expanded=None)"
     )]
     fn new(limits: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut inner = Limits::default();
+        let mut inner = budget::Limits::default();
         for (name, value) in limits.into_iter().flatten() {
             set(&mut inner, name.extract()?, &value)?;
         }
@@ -85,7 +85,7 @@ impl PyLimits {
     #[staticmethod]
     fn unlimited() -> Self {
         Self {
-            inner: Limits::unlimited(),
+            inner: budget::Limits::unlimited(),
         }
     }
 
@@ -144,10 +144,10 @@ impl PyLimits {
     }
 
     fn __repr__(&self) -> String {
-        if self.inner == Limits::unlimited() {
+        if self.inner == budget::Limits::unlimited() {
             return "Limits.unlimited()".to_owned();
         }
-        let default = Limits::default();
+        let default = budget::Limits::default();
         let changed: Vec<String> = FIELDS
             .iter()
             .filter(|name| get(&self.inner, name) != get(&default, name))
@@ -187,7 +187,7 @@ fn wide(bound: u64) -> Option<u64> {
     (bound != u64::MAX).then_some(bound)
 }
 
-fn get(limits: &Limits, name: &str) -> Option<u64> {
+fn get(limits: &budget::Limits, name: &str) -> Option<u64> {
     match name {
         "max_depth" => narrow(limits.max_depth),
         "max_hash_depth" => narrow(limits.max_hash_depth),
@@ -202,7 +202,7 @@ fn get(limits: &Limits, name: &str) -> Option<u64> {
     }
 }
 
-fn set(limits: &mut Limits, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+fn set(limits: &mut budget::Limits, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(known) = FIELDS.into_iter().find(|known| *known == name) else {
         return Err(PyTypeError::new_err(format!(
             "Limits() got an unexpected keyword argument {name:?}; the limits are: {}",

@@ -18,11 +18,11 @@ use pyo3::types::{PyMapping, PyModule, PyString, PyTuple, PyType};
 
 use super::allow::{Target, items, wrong};
 use super::errors::policy_error;
-use super::functions::{load_with, loads_with};
-use super::limits::PyLimits;
+use super::functions::{load_once, loads_with};
+use super::limits::Limits;
 use super::verdict::Verdict;
 use crate::load::globals::Cache;
-use crate::machine::budget::Limits;
+use crate::machine::budget;
 use crate::policy::{Policy, split_path};
 use assemble::{add, copy, extensions, join, renamed};
 pub use memory::{default_policy, with_allow};
@@ -68,14 +68,13 @@ const SHOWN: usize = 8;
 /// >>> "fractions.Fraction" in policy, "os.system" in policy
 /// (True, False)
 #[pyclass(module = "picklist", name = "Policy", frozen, weakref)]
-#[derive(Debug)]
 pub struct PyPolicy {
     /// The policy.
     pub inner: Arc<Policy>,
     /// Its objects.
     pub cache: Arc<Cache>,
     /// Limits of every load under it.
-    pub limits: Option<Limits>,
+    pub limits: Option<budget::Limits>,
     /// Resolves persistent ids in every load under it.
     pub persistent_load: Option<Py<PyAny>>,
     /// What the caller gave as objects, in the order given.
@@ -100,7 +99,7 @@ impl PyPolicy {
         rename: Option<&Bound<'_, PyMapping>>,
         ext: Option<&Bound<'_, PyMapping>>,
         persistent_load: Option<&Bound<'_, PyAny>>,
-        limits: Option<&Bound<'_, PyLimits>>,
+        limits: Option<&Bound<'_, Limits>>,
     ) -> PyResult<Self> {
         let bases = match base {
             None => vec!["std".to_owned()],
@@ -253,7 +252,7 @@ impl PyPolicy {
     /// Return the policy that refuses nothing and has no limits, as ``pickle`` has none: for trusted data only.
     #[staticmethod]
     fn unrestricted(py: Python<'_>) -> PyResult<Self> {
-        Self::assemble(py, Policy::unrestricted(), Vec::new(), Some(Limits::unlimited()), None)
+        Self::assemble(py, Policy::unrestricted(), Vec::new(), Some(budget::Limits::unlimited()), None)
     }
 
     /// Return the policy as a TOML document, which `from_file` reads.
@@ -275,7 +274,7 @@ impl PyPolicy {
         py: Python<'_>,
         document: &str,
         given: Vec<Bound<'_, PyAny>>,
-        limits: Option<&Bound<'_, PyLimits>>,
+        limits: Option<&Bound<'_, Limits>>,
         persistent_load: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let policy = Policy::from_toml(document).map_err(|error| wrong(py, &error))?;
@@ -286,7 +285,7 @@ impl PyPolicy {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let given: Vec<_> = self.given.iter().map(|target| target.to_python(py)).collect::<PyResult<_>>()?;
-        let limits = self.limits.clone().map(|inner| PyLimits { inner });
+        let limits = self.limits.clone().map(|inner| Limits { inner });
         let load = self.persistent_load.as_ref().map(|load| load.clone_ref(py));
         let restore = py.get_type::<Self>().getattr("_restore")?;
         (restore, (self.inner.to_toml(), given, limits, load)).into_pyobject(py)
@@ -339,7 +338,7 @@ impl PyPolicy {
         }
         parts.push(format!("base={}", self.base()));
         if let Some(inner) = self.limits.clone() {
-            parts.push(format!("limits={}", Bound::new(py, PyLimits { inner })?.repr()?));
+            parts.push(format!("limits={}", Bound::new(py, Limits { inner })?.repr()?));
         }
         if let Some(load) = &self.persistent_load {
             parts.push(format!("persistent_load={}", load.bind(py).repr()?));
@@ -358,9 +357,9 @@ impl PyPolicy {
         encoding: &str,
         errors: &str,
         buffers: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let call = module::call(slf, fix_imports, encoding, errors, buffers);
-        loads_with(slf.py(), data, call)
+        loads_with(data, &call)
     }
 
     /// Load one pickle from a file under this policy, as `pickle.load` does without one.
@@ -374,9 +373,9 @@ impl PyPolicy {
         encoding: &str,
         errors: &str,
         buffers: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let call = module::call(slf, fix_imports, encoding, errors, buffers);
-        load_with(slf.py(), file, call)
+        load_once(file, &call)
     }
 
     /// Pickle an object, the same as `picklist.dumps`.

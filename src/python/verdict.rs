@@ -105,9 +105,9 @@ impl Verdict {
     /// The sentences of `Policy.explain`.
     pub fn explain(&self, policy: &Policy, title: &str) -> String {
         let word = if self.allowed {
-            "allowed by"
+            "allowed by policy"
         } else {
-            "not allowed by"
+            "not allowed by policy"
         };
         let mut text = format!("{} is {word} {title}: {}", self.path(), self.why);
         if self.allowed {

@@ -4,7 +4,7 @@
 use std::ffi::{c_long, c_ulong};
 
 use super::native::{Native, mismatch};
-use crate::policy::judge::Plan;
+use crate::policy::Plan;
 use crate::policy::view::{Look, View};
 use crate::policy::{Meaning, Policy};
 
@@ -16,7 +16,7 @@ enum Items {
     Text { bytes: usize },
 }
 
-/// The integer typecodes in CPython's order: where several fit, its
+/// The integer typecodes in `CPython`'s order: where several fit, its
 /// reconstructor takes the last.
 const INTEGERS: [(char, Items); 10] = [
     ('b', int(1, true)),
@@ -158,20 +158,13 @@ pub(super) fn reconstructor<L: Look>(
             swap: !native_order,
             data: 3,
         }),
-        (Items::Text { .. }, Items::Text { bytes: stored }) => {
-            if items == (Items::Text { bytes: stored }) && native_order {
-                check_code_units(bytes, stored)?;
-                return Ok(Plan::ArrayBytes {
-                    typecode: code,
-                    swap: false,
-                    data: 3,
-                });
-            }
-            check_text(bytes, stored, big_endian)?;
-            Ok(Plan::ArrayText {
+        // CPython converts text of another order or width, but not all of it:
+        // one character alone it refuses. So do we, whatever the length.
+        (Items::Text { bytes: a }, Items::Text { bytes: b }) if a == b && native_order => {
+            check_code_units(bytes, a)?;
+            Ok(Plan::ArrayBytes {
                 typecode: code,
-                width: if stored == 2 { 2 } else { 4 },
-                big_endian,
+                swap: false,
                 data: 3,
             })
         }
@@ -224,34 +217,6 @@ fn check_code_units(bytes: &[u8], width: usize) -> Result<(), String> {
         Ok(())
     } else {
         Err("it holds a code point past U+10FFFF".into())
-    }
-}
-
-/// Everything else is decoded, strictly.
-fn check_text(bytes: &[u8], width: usize, big_endian: bool) -> Result<(), String> {
-    let valid = if width == 2 {
-        let units = units::<2>(bytes).map(|unit| {
-            if big_endian {
-                u16::from_be_bytes(unit)
-            } else {
-                u16::from_le_bytes(unit)
-            }
-        });
-        char::decode_utf16(units).all(|c| c.is_ok())
-    } else {
-        units::<4>(bytes).all(|unit| {
-            let code = if big_endian {
-                u32::from_be_bytes(unit)
-            } else {
-                u32::from_le_bytes(unit)
-            };
-            char::from_u32(code).is_some()
-        })
-    };
-    if valid {
-        Ok(())
-    } else {
-        Err(format!("its bytes are no valid UTF-{}", width * 8))
     }
 }
 

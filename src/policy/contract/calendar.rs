@@ -1,9 +1,9 @@
-//! Native contracts of the datetime family. CPython checks only the month byte
+//! Native contracts of the datetime family. `CPython` checks only the month byte
 //! of a state and crashes later on what it lets through; here every field is
 //! decoded and held against the calendar.
 
 use super::native::mismatch;
-use crate::policy::judge::Plan;
+use crate::policy::Plan;
 use crate::policy::view::{Look, View};
 use crate::policy::{EntryId, Meaning, Native, Policy};
 

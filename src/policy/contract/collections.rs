@@ -1,9 +1,9 @@
-//! Native contracts of containers: slice, set, OrderedDict, deque,
-//! defaultdict, Counter, SimpleNamespace. What is copied into them is always a
+//! Native contracts of containers: slice, set, `OrderedDict`, deque,
+//! defaultdict, Counter, `SimpleNamespace`. What is copied into them is always a
 //! container that this stream made, never something that generates.
 
 use super::native::mismatch;
-use crate::policy::judge::Plan;
+use crate::policy::Plan;
 use crate::policy::view::{Look, View};
 use crate::policy::{Meaning, Policy};
 
@@ -122,8 +122,8 @@ pub(super) fn default_dict<L: Look>(
     Ok(Plan::DefaultDict { factory })
 }
 
-/// `Counter(dict)`.
-pub(super) fn counter<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
+/// `Counter(dict)` and `frozendict.__new__(frozendict, dict)`.
+pub(super) fn of_dict<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     match args {
         [counts] if matches!(look.view(counts), View::Dict(_)) => Ok(Plan::AsIs),
         _ => mismatch("(dict)", look, args),

@@ -24,8 +24,6 @@ use super::view::{Look, View, describe_all};
 /// What an argument may be.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// `None`.
-    None,
     /// `bool`.
     Bool,
     /// `int`, of any size.
@@ -50,6 +48,8 @@ pub(super) enum Kind {
     Set(Option<Box<Kind>>),
     /// `frozenset` or `frozenset[kind]`.
     FrozenSet(Option<Box<Kind>>),
+    /// `None`.
+    None,
     /// An atom or an exact container.
     Plain,
     /// An instance that this stream made.

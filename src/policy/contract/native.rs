@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{arrays, calendar, collections, numbers, patterns, text};
-use crate::policy::judge::{Attempt, Plan, check_state};
+use crate::policy::judge::check_state;
 use crate::policy::view::{Look, describe_all};
+use crate::policy::{Attempt, Plan};
 use crate::policy::{EntryId, Fields, Policy};
 
 /// A kind of value that is built natively, or a callable that is recognised as
@@ -63,6 +64,9 @@ pub enum Native {
     DefaultDict,
     /// `collections.Counter`.
     Counter,
+    /// `builtins.frozendict`, new in 3.15.
+    #[serde(rename = "frozendict")]
+    FrozenDict,
     /// The classes of `pathlib`.
     Path,
     /// `ipaddress.IPv4Address`.
@@ -120,6 +124,7 @@ pub(in crate::policy) fn judge<L: Look>(
                 mismatch("()", look, args)
             }
         }
+        (Native::FrozenDict, Attempt::New(args)) => collections::of_dict(look, args),
         (Native::Uuid, Attempt::State(state)) => numbers::uuid_state(policy, look, state),
         (Native::Partial, Attempt::State(state)) => patterns::partial_state(policy, look, state),
         (Native::OrderedDict | Native::SimpleNamespace, Attempt::State(state)) => {
@@ -165,7 +170,7 @@ fn call<L: Look>(
         Native::OrderedDict => collections::ordered_dict(look, args),
         Native::Deque => collections::deque(look, args),
         Native::DefaultDict => collections::default_dict(policy, look, args),
-        Native::Counter => collections::counter(look, args),
+        Native::Counter => collections::of_dict(look, args),
         Native::SimpleNamespace => collections::simple_namespace(look, args),
         Native::Array => arrays::array(look, args),
         Native::ArrayReconstructor => arrays::reconstructor(policy, look, args),
@@ -176,7 +181,7 @@ fn call<L: Look>(
         Native::GetAttr => patterns::getattr(policy, look, args),
         Native::FlagOr => patterns::flag_or(policy, look, args),
         Native::Partial => patterns::partial(look, id, args),
-        Native::Value | Native::Object | Native::Uuid | Native::ZoneInfo => {
+        Native::Value | Native::Object | Native::Uuid | Native::ZoneInfo | Native::FrozenDict => {
             Err("it is a value here and may not be called".into())
         }
     }

@@ -1,11 +1,11 @@
 //! Native contracts of numbers: complex, range, Decimal, Fraction, UUID.
 
 use super::native::{Native, mismatch};
-use crate::policy::judge::{Plan, Safe};
 use crate::policy::view::{Look, View};
 use crate::policy::{Meaning, Policy};
+use crate::policy::{Plan, Safe};
 
-/// Digits of an int, as CPython's own limit on converting text: beyond it,
+/// Digits of an int, as `CPython`'s own limit on converting text: beyond it,
 /// conversion and gcd are quadratic.
 const MAX_DIGITS: usize = 4_300;
 /// Bits of an int of that many digits.
@@ -20,7 +20,7 @@ const MAX_DECIMAL_EXPONENT: u64 = 999_999_999_999_000_000;
 /// `complex(float, float)`.
 pub(super) fn complex<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     match args {
-        [re, im] => match (look.view(re), look.view(im)) {
+        [real, imag] => match (look.view(real), look.view(imag)) {
             (View::Float(re), View::Float(im)) => Ok(Plan::Complex { re, im }),
             _ => mismatch("(float, float)", look, args),
         },
@@ -32,7 +32,7 @@ pub(super) fn complex<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, Stri
 pub(super) fn range<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     let int = |arg| matches!(look.view(arg), View::Int(_) | View::BigInt { .. });
     match args {
-        [start, stop, step] if int(start) && int(stop) && int(step) => {
+        [start, end, step] if int(start) && int(end) && int(step) => {
             if look.view(step) == View::Int(0) {
                 Err("the step of a range must not be zero".into())
             } else {

@@ -72,6 +72,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn parameter(&mut self, signature: &mut Signature) -> Result<(), ContractError> {
+        self.rest();
         if signature.keywords.is_some() {
             return self.fail("nothing may follow `**`");
         }

@@ -4,8 +4,8 @@
 //! as what it does to that entry.
 
 use super::native::{Native, mismatch};
-use crate::policy::judge::{Attempt, Plan};
 use crate::policy::view::{Look, View};
+use crate::policy::{Attempt, Plan};
 use crate::policy::{Entry, EntryId, MAX_NAME_LENGTH, Meaning, Policy, Rights};
 
 /// `Enum(value)`, looked up among the members.
@@ -41,15 +41,15 @@ pub(super) fn flag_or<L: Look>(
     look: &L,
     args: &[L::Value],
 ) -> Result<Plan, String> {
-    if let [a, b] = args {
-        if let (View::Made(a), View::Made(b)) = (look.view(a), look.view(b)) {
-            let may_be_flag = matches!(
-                policy.get(a).map(|entry| entry.meaning),
-                Some(Meaning::Object | Meaning::Native(Native::EnumMember))
-            );
-            if a == b && may_be_flag {
-                return Ok(Plan::FlagOr { class: a });
-            }
+    if let [a, b] = args
+        && let (View::Made(a), View::Made(b)) = (look.view(a), look.view(b))
+    {
+        let may_be_flag = matches!(
+            policy.get(a).map(|entry| entry.meaning),
+            Some(Meaning::Object | Meaning::Native(Native::EnumMember))
+        );
+        if a == b && may_be_flag {
+            return Ok(Plan::FlagOr { class: a });
         }
     }
     mismatch("(two members of one Flag)", look, args)
@@ -216,11 +216,11 @@ pub(super) fn newobj<L: Look>(
     look: &L,
     args: &[L::Value],
 ) -> Result<Plan, String> {
-    if let [class, rest @ ..] = args {
-        if let View::Global(class) = look.view(class) {
-            instantiate(policy, look, class, rest)?;
-            return Ok(Plan::NewObj { class });
-        }
+    if let [class, rest @ ..] = args
+        && let View::Global(class) = look.view(class)
+    {
+        instantiate(policy, look, class, rest)?;
+        return Ok(Plan::NewObj { class });
     }
     mismatch("(a class of the policy, *args)", look, args)
 }
@@ -231,13 +231,12 @@ pub(super) fn newobj_ex<L: Look>(
     look: &L,
     args: &[L::Value],
 ) -> Result<Plan, String> {
-    if let [class, positional, keywords] = args {
-        if let (View::Global(class), View::Tuple(len), View::Dict(_)) =
+    if let [class, positional, keywords] = args
+        && let (View::Global(class), View::Tuple(len), View::Dict(_)) =
             (look.view(class), look.view(positional), look.view(keywords))
-        {
-            instantiate_ex(policy, look, class, (positional, 0..len), keywords)?;
-            return Ok(Plan::NewObjEx { class });
-        }
+    {
+        instantiate_ex(policy, look, class, (positional, 0..len), keywords)?;
+        return Ok(Plan::NewObjEx { class });
     }
     mismatch("(a class of the policy, tuple, dict)", look, args)
 }

@@ -140,7 +140,7 @@ pub fn items<'py>(allow: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>>
         return Ok(items.iter().collect());
     }
     let single = allow.is_instance_of::<PyString>() || allow.is_instance_of::<PyType>();
-    if single || allow.is_instance_of::<super::PyAllow>() {
+    if single || allow.is_instance_of::<super::Allow>() {
         let shown = allow.repr()?;
         return Err(PyTypeError::new_err(format!(
             "allow= takes a list, as in allow=[{shown}]"

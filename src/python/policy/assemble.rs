@@ -6,11 +6,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyString};
 
-use super::{PyPolicy, SHOWN};
+use super::PyPolicy;
 use crate::load::globals::Cache;
-use crate::machine::budget::Limits;
+use crate::machine::budget;
 use crate::policy::{Entry, Meaning, Policy, PolicyBuilder, Preset, split_path};
-use crate::python::allow::{PyAllow, Target, describe, spelled, wrong};
+use crate::python::allow::{Allow, Target, describe, spelled, wrong};
 use crate::python::errors::policy_error;
 
 impl PyPolicy {
@@ -19,7 +19,7 @@ impl PyPolicy {
         py: Python<'_>,
         inner: Policy,
         given: Vec<Target>,
-        limits: Option<Limits>,
+        limits: Option<budget::Limits>,
         persistent_load: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let cache = Cache::new(&inner);
@@ -65,32 +65,40 @@ impl PyPolicy {
         })
     }
 
-    /// `base=` as it would be typed: the presets without those that another one includes.
+    /// `base=` as it would be typed.
     pub(super) fn base(&self) -> String {
-        let presets: Vec<&str> = self.inner.presets().collect();
-        let included = |name: &str| {
-            let others = Preset::all().iter().filter(|preset| presets.contains(&preset.name));
-            others.flat_map(|preset| &preset.extends).any(|base| base == name)
-        };
-        let bases: Vec<&str> = presets.iter().copied().filter(|name| !included(name)).collect();
-        match bases.as_slice() {
+        match self.bases().as_slice() {
             [] => "\"plain\"".to_owned(),
             [base] => format!("{base:?}"),
             bases => format!("{bases:?}"),
         }
     }
 
-    /// The policy in a sentence.
-    pub(super) fn title(&self) -> String {
+    /// The presets without those that another one includes.
+    fn bases(&self) -> Vec<&'static str> {
+        let presets: Vec<&'static str> = self.inner.presets().collect();
+        let included = |name: &str| {
+            let others = Preset::all().iter().filter(|preset| presets.contains(&preset.name));
+            others.flat_map(|preset| &preset.extends).any(|base| base == name)
+        };
+        presets.iter().copied().filter(|name| !included(name)).collect()
+    }
+
+    /// The policy's name in messages: its presets, and how much was added to them.
+    pub fn title(&self) -> String {
         if self.inner.is_unrestricted() {
-            return "Policy.unrestricted()".to_owned();
+            return "'unrestricted'".to_owned();
         }
-        let listed: Vec<String> = self.listed().take(SHOWN + 1).collect();
-        match listed.as_slice() {
-            [] => format!("Policy(base={})", self.base()),
-            some if some.len() <= SHOWN => format!("Policy([{}], base={})", some.join(", "), self.base()),
-            _ => format!("this Policy(base={})", self.base()),
+        let mut names: Vec<String> = self.bases().iter().map(|name| format!("'{name}'")).collect();
+        if names.is_empty() {
+            names.push("'plain'".to_owned());
         }
+        match self.listed().count() {
+            0 => {}
+            1 => names.push("1 entry".to_owned()),
+            more => names.push(format!("{more} entries")),
+        }
+        names.join(" + ")
     }
 }
 
@@ -106,7 +114,7 @@ pub(super) fn add(
     }
     let mut builder = policy.to_builder();
     for item in allow {
-        if let Ok(allow) = item.cast::<PyAllow>() {
+        if let Ok(allow) = item.cast::<Allow>() {
             let allow = allow.get();
             builder = allow.add_to(builder).map_err(|error| wrong(py, &error))?;
             join(py, &mut given, allow.target.clone_ref(py))?;

@@ -6,25 +6,20 @@ use pyo3::types::{PyDict, PyType};
 use super::PyPolicy;
 use crate::python::functions::Call;
 
-/// A load under the policy, with everything that the policy says about loads.
-pub fn call<'a, 'py>(
+/// A load under the policy.
+pub fn call<'py>(
     policy: &Bound<'py, PyPolicy>,
     fix_imports: bool,
-    encoding: &'a str,
-    errors: &'a str,
+    encoding: &str,
+    errors: &str,
     buffers: Option<Bound<'py, PyAny>>,
-) -> Call<'a, 'py> {
-    let own = policy.get();
-    let load = own.persistent_load.as_ref();
+) -> Call<'py> {
     Call {
-        policy: policy.clone(),
-        limits: own.limits.clone(),
-        strict: false,
         fix_imports,
-        encoding,
-        errors,
+        encoding: encoding.to_owned(),
+        errors: errors.to_owned(),
         buffers,
-        persistent_load: load.map(|load| load.bind(policy.py()).clone()),
+        ..Call::under(policy.clone())
     }
 }
 

@@ -1,0 +1,536 @@
+//! Calls, instances and state: every attempt is shown to the policy, and what its plan would make is noted.
+
+use std::borrow::Cow;
+
+use super::note::{Id, NOBODY, Note, Part};
+use super::world::{NoteWorld, Stop};
+use crate::error::Kind;
+use crate::machine::budget::{Budget, size};
+use crate::machine::hashing;
+use crate::machine::world::Site;
+use crate::policy::{Attempt, EntryId, Fields, Look, Meaning, Native, Plan, Refusal, Rights};
+
+type Noted = Result<Note, Stop>;
+
+/// How a class or function is used.
+#[derive(Clone, Copy)]
+enum Use<'a> {
+    Call(&'a [Note]),
+    New(&'a [Note]),
+    NewEx(&'a [Note], &'a [Note]),
+}
+
+impl<'a> Use<'a> {
+    fn args(self) -> &'a [Note] {
+        match self {
+            Use::Call(args) | Use::New(args) | Use::NewEx(args, _) => args,
+        }
+    }
+
+    fn kwargs(self) -> &'a [Note] {
+        match self {
+            Use::NewEx(_, kwargs) => kwargs,
+            Use::Call(_) | Use::New(_) => &[],
+        }
+    }
+
+    fn right(self) -> Rights {
+        match self {
+            Use::Call(_) => Rights::CALL,
+            Use::New(_) | Use::NewEx(..) => Rights::NEW,
+        }
+    }
+
+    fn attempt(self) -> Attempt<'a, Note> {
+        match self {
+            Use::Call(args) => Attempt::Call(args),
+            Use::New(args) => Attempt::New(args),
+            Use::NewEx(args, kwargs) => Attempt::NewEx(args, kwargs),
+        }
+    }
+}
+
+impl NoteWorld<'_> {
+    /// REDUCE with a tuple that stands on the stack.
+    pub(super) fn call(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Note,
+        args: Note,
+    ) -> Noted {
+        match self.arguments(site, budget, args)? {
+            Some(args) => self.call_items(site, budget, callable, &args),
+            None => self.nothing(self.user(callable), &[], 1),
+        }
+    }
+
+    /// NEWOBJ and NEWOBJ_EX with a tuple that stands on the stack.
+    pub(super) fn new_object(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: Note,
+        kwargs: Option<Note>,
+    ) -> Noted {
+        let Some(args) = self.arguments(site, budget, args)? else {
+            return self.nothing(self.user(class), &[], 1);
+        };
+        let Some(kwargs) = kwargs else {
+            return self.new_items(site, budget, class, &args, None);
+        };
+        let Note::Dict(_) = kwargs else {
+            if !self.is_nothing(kwargs) {
+                let kind = Kind::BadOperand("NEWOBJ_EX kwargs argument must be a dict".into());
+                self.uses.refuse_value(site, kind, "keywords");
+            }
+            return self.nothing(self.user(class), &args, 1);
+        };
+        self.charge(budget, &[kwargs])?;
+        let pairs = self.pairs(&kwargs);
+        let flat: Vec<Note> = pairs
+            .into_iter()
+            .flat_map(|(key, value)| [key, value])
+            .collect();
+        self.new_items(site, budget, class, &args, Some(&flat))
+    }
+
+    /// The items of an argument tuple, charged before they are copied.
+    fn arguments(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        args: Note,
+    ) -> Result<Option<Vec<Note>>, Stop> {
+        if let Note::Tuple(node) = args {
+            self.charge(budget, &[args])?;
+            return Ok(Some(self.notes.head(node).to_vec()));
+        }
+        if !self.is_nothing(args) {
+            let kind = Kind::BadOperand("argument list must be a tuple".into());
+            self.uses.refuse_value(site, kind, "arguments");
+        }
+        Ok(None)
+    }
+
+    /// Whatever a call may copy is charged by its length each time it is an argument.
+    fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
+        for arg in args {
+            let bytes = match *arg {
+                Note::Str(index) => self.notes.str(index).len() as u64,
+                Note::Bytes(index)
+                | Note::ByteArray(index)
+                | Note::Surrogates(index)
+                | Note::Encoded(index) => self.notes.bytes(index).len() as u64,
+                Note::Long(index) => self.notes.get_long(index).map_or(0, |long| long.bits / 8),
+                Note::Tuple(node)
+                | Note::List(node)
+                | Note::Dict(node)
+                | Note::Set(node)
+                | Note::FrozenSet(node) => {
+                    let items = self.notes.get(node).map_or(0, |node| u64::from(node.len));
+                    items * size::REFERENCE
+                }
+                _ => continue,
+            };
+            budget.memory(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// A call with these arguments.
+    pub(super) fn call_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Note,
+        args: &[Note],
+    ) -> Noted {
+        self.charge(budget, args)?;
+        match callable {
+            Note::Global(index) => self.use_name(site, budget, index, Use::Call(args)),
+            Note::Made { node, .. } => self.call_instance(site, budget, node, args),
+            _ => self.no_callable(site, callable, args),
+        }
+    }
+
+    /// `cls.__new__` with these arguments.
+    pub(super) fn new_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: &[Note],
+        kwargs: Option<&[Note]>,
+    ) -> Noted {
+        self.charge(budget, args)?;
+        match (class, kwargs) {
+            (Note::Global(index), None) => self.use_name(site, budget, index, Use::New(args)),
+            (Note::Global(index), Some(kwargs)) => {
+                self.use_name(site, budget, index, Use::NewEx(args, kwargs))
+            }
+            _ => self.no_callable(site, class, args),
+        }
+    }
+
+    /// A `functools.partial` that holds a class makes its instance when called; no other instance is called.
+    fn call_instance(&mut self, site: Site, budget: &mut Budget, node: Id, args: &[Note]) -> Noted {
+        let Some((class, user)) = self.partials.get(&node).copied() else {
+            let callable = Note::Made { node, fresh: false };
+            return self.no_callable(site, callable, args);
+        };
+        if !args.is_empty() {
+            let refusal = Refusal {
+                attempt: "called",
+                why: "the partial object has all its arguments".into(),
+            };
+            self.uses.refuse(site, user, refusal, None);
+        }
+        let via = self.notes.get(node).map_or(NOBODY, |node| node.user);
+        self.uses.record(user, Rights::NEW);
+        let depth = self.notes.depth(Note::Made { node, fresh: false });
+        budget.depth(depth)?;
+        self.instance_of(class, (user, via), args, depth, false)
+    }
+
+    fn no_callable(&mut self, site: Site, callable: Note, args: &[Note]) -> Noted {
+        if !self.is_nothing(callable) {
+            let kind = Kind::BadOperand(format!(
+                "{} is no class or function of the policy",
+                self.view(&callable).describe()
+            ));
+            self.uses.refuse_value(site, kind, "callable");
+        }
+        let user = self.user(callable);
+        self.uses.record(user, Rights::CALL);
+        self.settle_args(args, 0);
+        self.nothing(user, args, 1)
+    }
+
+    /// A name is called or instantiated.
+    fn use_name(&mut self, site: Site, budget: &mut Budget, index: Id, how: Use<'_>) -> Noted {
+        let args = how.args();
+        let shape = self
+            .uses
+            .wants_arguments(index)
+            .then(|| self.show_arguments(args, how.kwargs()));
+        self.uses.record_call(index, how.right(), shape);
+        let depth = args
+            .iter()
+            .chain(how.kwargs())
+            .map(|arg| self.notes.depth(*arg))
+            .max()
+            .unwrap_or(0)
+            + 1;
+        budget.depth(depth)?;
+        let Some(entry) = self.uses.entry(index) else {
+            self.settle_args(args, 0);
+            return self.nothing(index, args, depth);
+        };
+        if args.iter().any(|arg| self.is_nothing(*arg)) {
+            // The argument was refused; its contract would only say so again.
+            self.settle_args(args, self.class_arguments(entry));
+            return self.instance_of(entry, (index, NOBODY), args, depth, false);
+        }
+        match self.policy.judge(self, entry, how.attempt()) {
+            Ok(plan) => {
+                self.settle_args(args, self.class_arguments(entry));
+                self.carry_out(budget, (index, entry), plan, how, depth, site)
+            }
+            Err(refusal) => {
+                let result = self.nothing(index, args, depth)?;
+                self.uses.refuse(site, index, refusal, result.node());
+                if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
+                    made.refused = true;
+                }
+                Ok(result)
+            }
+        }
+    }
+
+    /// How many leading arguments a pattern consumes as classes, and not as values.
+    fn class_arguments(&self, entry: EntryId) -> usize {
+        match self.policy.entry(entry).meaning {
+            Meaning::Native(Native::Reconstructor) => 2,
+            Meaning::Native(
+                Native::NewObj | Native::NewObjEx | Native::GetAttr | Native::Partial,
+            ) => 1,
+            _ => 0,
+        }
+    }
+
+    fn settle_args(&mut self, args: &[Note], skip: usize) {
+        for arg in args.iter().skip(skip) {
+            self.settle(*arg);
+        }
+    }
+
+    /// Notes what a plan would make.
+    fn carry_out(
+        &mut self,
+        budget: &mut Budget,
+        (index, entry): (Id, EntryId),
+        plan: Plan,
+        how: Use<'_>,
+        depth: u32,
+        site: Site,
+    ) -> Noted {
+        let args = how.args();
+        let first = args.first().copied().unwrap_or_default();
+        match plan {
+            Plan::AsIs if self.policy.entry(entry).meaning == Meaning::Native(Native::Set) => {
+                self.set_of(budget, entry, first)
+            }
+            Plan::Unbuilt | Plan::Partial(_) => {
+                self.instance_of(entry, (index, NOBODY), args, depth, true)
+            }
+            Plan::EmptyBytes => Ok(Note::Bytes(self.notes.blob(Cow::Borrowed(&[]))?)),
+            Plan::Latin1(at) => {
+                let bytes = self.latin1(budget, args.get(at).copied())?;
+                Ok(Note::Bytes(self.notes.blob(Cow::Owned(bytes))?))
+            }
+            Plan::ByteArray(at) => {
+                let source = at.and_then(|at| args.get(at).copied());
+                let bytes = self.latin1(budget, source)?;
+                Ok(Note::ByteArray(self.notes.blob(Cow::Owned(bytes))?))
+            }
+            Plan::Complex { .. } => Ok(Note::Complex),
+            Plan::Reconstruct { class, .. } | Plan::NewObj { class } | Plan::NewObjEx { class } => {
+                let user = self.user(first);
+                self.uses.record(user, Rights::NEW);
+                let unbuilt = self.policy.entry(class).meaning == Meaning::Native(Native::Uuid);
+                self.instance_of(class, (user, index), args, depth, unbuilt)
+            }
+            Plan::EnumName { class, .. } | Plan::FlagOr { class } => {
+                let user = self.user(first);
+                self.instance_of(class, (user, index), args, depth, false)
+            }
+            Plan::Attribute(inner) => Ok(Note::Global(self.attribute(site, inner))),
+            Plan::Constructor(_) => Ok(Note::Constructor(self.user(first))),
+            _ => self.instance_of(entry, (index, NOBODY), args, depth, false),
+        }
+    }
+
+    /// The use of an entry that `getattr` was resolved to.
+    fn attribute(&mut self, site: Site, entry: EntryId) -> Id {
+        let inner = self.policy.entry(entry);
+        self.uses
+            .find_entry(site, entry, &inner.module, &inner.name)
+    }
+
+    /// `set(list)`, `frozenset(list)`.
+    fn set_of(&mut self, budget: &mut Budget, entry: EntryId, source: Note) -> Noted {
+        let items: Vec<Note> = source
+            .node()
+            .map(|node| self.notes.items(node, Part::Items).collect())
+            .unwrap_or_default();
+        budget.memory(size::SET + items.len() as u64 * size::SET_ITEM)?;
+        let depth = self.notes.depth(source).max(1);
+        let node = self.notes.node(Part::Items, &items, depth)?;
+        self.price_items(budget, node, &items)?;
+        if &*self.policy.entry(entry).name == "frozenset" {
+            let hash = self.frozen_hash(&items);
+            self.frozen.insert(node, hash);
+            return Ok(Note::FrozenSet(node));
+        }
+        Ok(Note::Set(node))
+    }
+
+    /// The bytes of a bytes object, or of a str whose characters are all below 256.
+    fn latin1(&self, budget: &mut Budget, source: Option<Note>) -> Result<Vec<u8>, Stop> {
+        let bytes = match source {
+            Some(Note::Str(index)) => self
+                .notes
+                .str(index)
+                .chars()
+                .map(|char| u8::try_from(char).unwrap_or(b'?'))
+                .collect(),
+            Some(Note::Bytes(index)) => self.notes.bytes(index).to_vec(),
+            _ => Vec::new(),
+        };
+        budget.memory(size::BYTES + bytes.len() as u64)?;
+        Ok(bytes)
+    }
+
+    fn instance_of(
+        &mut self,
+        entry: EntryId,
+        (user, via): (Id, Id),
+        args: &[Note],
+        depth: u32,
+        unbuilt: bool,
+    ) -> Noted {
+        let node = self.notes.node(Part::Args, args, depth)?;
+        if let Some(made) = self.notes.get_mut(node) {
+            made.entry = Some(entry);
+            made.user = user;
+            made.via = via;
+            made.unbuilt = unbuilt;
+        }
+        Ok(Note::Made { node, fresh: true })
+    }
+
+    /// What a refused call makes: an instance of nothing, with which the stream may do what it likes.
+    pub(super) fn nothing(&mut self, user: Id, args: &[Note], depth: u32) -> Noted {
+        let node = self.notes.node(Part::Args, args, depth)?;
+        if let Some(made) = self.notes.get_mut(node) {
+            made.user = user;
+        }
+        Ok(Note::Made { node, fresh: true })
+    }
+
+    /// Whether a value is what a refused call made.
+    pub(super) fn is_nothing(&self, value: Note) -> bool {
+        match value {
+            Note::Made { node, .. } => self
+                .notes
+                .get(node)
+                .is_some_and(|node| node.entry.is_none()),
+            _ => false,
+        }
+    }
+
+    /// The use of the name behind a value.
+    pub(super) fn user(&self, value: Note) -> Id {
+        match value {
+            Note::Global(index) | Note::Constructor(index) => index,
+            Note::Made { node, .. } => self.notes.get(node).map_or(NOBODY, |node| node.user),
+            _ => NOBODY,
+        }
+    }
+
+    /// BUILD.
+    pub(super) fn give_state(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Note,
+        state: Note,
+    ) -> Result<(), Stop> {
+        let (node, fresh) = match *object {
+            Note::Made { node, fresh } => (node, fresh),
+            Note::Global(index) | Note::Constructor(index) => {
+                let refusal = Refusal {
+                    attempt: "given state",
+                    why: "a class or function is never written to".into(),
+                };
+                self.settle(state);
+                self.uses.refuse(site, index, refusal, None);
+                return Ok(());
+            }
+            other => {
+                let kind = Kind::BadTarget(format!(
+                    "{} may not be given state",
+                    self.view(&other).describe()
+                ));
+                self.settle(state);
+                self.uses.refuse_value(site, kind, "given state");
+                return Ok(());
+            }
+        };
+        *object = Note::Made { node, fresh: false };
+        self.charge(budget, &[state])?;
+        let depth = self.notes.depth(state) + 1;
+        budget.depth(depth)?;
+        self.judge_state(site, node, fresh, state);
+        self.notes.fill(node, Part::State, &[state])?;
+        if let Some(made) = self.notes.get_mut(node) {
+            made.depth = made.depth.max(depth);
+        }
+        Ok(())
+    }
+
+    fn judge_state(&mut self, site: Site, node: Id, fresh: bool, state: Note) {
+        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry, node.user)) else {
+            return;
+        };
+        self.uses.record(user, Rights::STATE);
+        let Some(entry) = entry else {
+            self.settle(state);
+            return;
+        };
+        let meaning = self.policy.entry(entry).meaning;
+        if meaning != Meaning::Native(Native::Partial) {
+            self.settle(state);
+        }
+        let judged = if fresh || self.may_be_built_again(entry) {
+            self.policy.judge(self, entry, Attempt::State(&state))
+        } else {
+            Err(Refusal {
+                attempt: "given state",
+                why: "it was built before, or is a copy from the memo".into(),
+            })
+        };
+        match judged {
+            Ok(Plan::PartialNew { class }) => self.bind_partial(node, class, state),
+            Ok(_) => {
+                if let Some(made) = self.notes.get_mut(node) {
+                    made.unbuilt = false;
+                }
+            }
+            Err(_) if self.is_nothing(state) => {}
+            Err(refusal) => {
+                self.uses.refuse(site, user, refusal, Some(node));
+                if let Some(made) = self.notes.get_mut(node) {
+                    made.unbuilt = false;
+                    made.refused = true;
+                }
+            }
+        }
+    }
+
+    /// Whether BUILD runs no hook of the class, so that a second one only sets attributes again.
+    fn may_be_built_again(&self, entry: EntryId) -> bool {
+        let entry = self.policy.entry(entry);
+        match entry.meaning {
+            Meaning::Native(native) => !matches!(native, Native::Uuid | Native::Partial),
+            Meaning::Object => entry
+                .grant()
+                .is_none_or(|grant| grant.fields != Fields::Setstate),
+            Meaning::Scope => false,
+        }
+    }
+
+    /// `(cls.__new__, (cls, *args), kwargs, None)` was judged: the partial object stands for that instance.
+    fn bind_partial(&mut self, node: Id, class: EntryId, state: Note) {
+        let bound = Look::item(self, &state, 1).unwrap_or_default();
+        let args: Vec<Note> = bound
+            .node()
+            .map(|node| self.notes.head(node).to_vec())
+            .unwrap_or_default();
+        self.settle_args(&args, 1);
+        if let Some(keywords) = Look::item(self, &state, 2) {
+            self.settle(keywords);
+        }
+        let user = args.first().map_or(NOBODY, |class| self.user(*class));
+        self.partials.insert(node, (class, user));
+    }
+
+    /// Items of a set, priced as keys.
+    pub(super) fn price_items(
+        &mut self,
+        budget: &mut Budget,
+        node: Id,
+        items: &[Note],
+    ) -> Result<(), Stop> {
+        for item in items {
+            self.price_key(budget, node, *item)?;
+        }
+        Ok(())
+    }
+
+    /// A key of a dict, or an item of a set: priced, and counted where the stream can choose its hash.
+    #[inline]
+    pub(super) fn price_key(
+        &mut self,
+        budget: &mut Budget,
+        container: Id,
+        key: Note,
+    ) -> Result<(), Stop> {
+        if hashing::price(self, budget, key)? {
+            self.count_key(budget, container, key)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,470 @@
+//! Notes: values without Python, and the arena that holds what is in them.
+//!
+//! A note is a 16-byte handle that copies like an int. Text and bytes stay in the stream they came in. A container is a
+//! node whose items stand in one shared vector, in as many spans as it was filled in; memory is proportional to the
+//! stream, and nothing here recurses.
+
+use std::borrow::Cow;
+
+use crate::error::Kind;
+use crate::policy::EntryId;
+
+/// An index into one of the arena's tables.
+pub(super) type Id = u32;
+/// No index.
+pub(super) const NOBODY: Id = Id::MAX;
+
+/// A value, as the inspector knows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) enum Note {
+    /// No value: an empty slot.
+    #[default]
+    Hole,
+    /// `None`.
+    None,
+    /// A bool.
+    Bool(bool),
+    /// An int of 64 bits.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// A complex.
+    Complex,
+    /// A str: an index of `texts`.
+    Str(Id),
+    /// A str with lone surrogates: an index of `blobs`.
+    Surrogates(Id),
+    /// A Python 2 `str` in an encoding that only the loader knows: an index of `blobs`.
+    Encoded(Id),
+    /// A longer int: an index of `longs`.
+    Long(Id),
+    /// A bytes object: an index of `blobs`.
+    Bytes(Id),
+    /// A bytearray: an index of `blobs`.
+    ByteArray(Id),
+    /// An exact tuple.
+    Tuple(Id),
+    /// An exact list.
+    List(Id),
+    /// An exact dict.
+    Dict(Id),
+    /// An exact set.
+    Set(Id),
+    /// An exact frozenset.
+    FrozenSet(Id),
+    /// A name: an index of the uses.
+    Global(Id),
+    /// The `__new__` of a name: an index of the uses.
+    Constructor(Id),
+    /// An instance. `fresh`: the copy that came from the call, not yet built.
+    Made {
+        /// Its node.
+        node: Id,
+        /// Whether this copy may still be built.
+        fresh: bool,
+    },
+    /// An object of the caller: a persistent id's, or an out-of-band buffer.
+    External(Id),
+}
+
+impl Note {
+    /// The node of a value that has items or a history.
+    pub(super) fn node(self) -> Option<Id> {
+        match self {
+            Note::Tuple(node)
+            | Note::List(node)
+            | Note::Dict(node)
+            | Note::Set(node)
+            | Note::FrozenSet(node)
+            | Note::Made { node, .. }
+            | Note::External(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Whether the value cannot stand just anywhere without a look at it.
+    #[inline]
+    pub(super) fn is_delicate(self) -> bool {
+        matches!(
+            self,
+            Note::Tuple(_) | Note::Global(_) | Note::Constructor(_) | Note::Made { .. }
+        )
+    }
+}
+
+/// What the items of a span are to their node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Items of a sequence or a set, or appended to an instance.
+    Items,
+    /// Alternating keys and values.
+    Pairs,
+    /// Arguments of the call that made an instance.
+    Args,
+    /// The state that BUILD gave.
+    State,
+    /// The persistent id that stands for an external object.
+    PersistentId,
+}
+
+/// A run of items.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: Id,
+    len: Id,
+    /// The next span of the same node.
+    next: Id,
+    part: Part,
+}
+
+/// A container or an instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    first: Span,
+    last: Id,
+    /// Items in all spans but arguments and state.
+    pub(super) len: Id,
+    /// Nesting, itself included.
+    pub(super) depth: u32,
+    /// The entry of the policy that an instance was made through.
+    pub(super) entry: Option<EntryId>,
+    /// The use of the name that made it.
+    pub(super) user: Id,
+    /// The use of the pattern that the name was called through.
+    pub(super) via: Id,
+    /// A tuple that may only be arguments, for it holds a name that is no value.
+    pub(super) args_only: bool,
+    /// An instance that is nothing until BUILD.
+    pub(super) unbuilt: bool,
+    /// A refusal waits for its path.
+    pub(super) refused: bool,
+}
+
+/// An int beyond 64 bits.
+#[derive(Debug)]
+pub(super) struct Long<'d> {
+    /// Two's complement, little-endian, no longer than it must be.
+    pub(super) twos: Cow<'d, [u8]>,
+    /// Bits of the magnitude.
+    pub(super) bits: u64,
+}
+
+impl Long<'_> {
+    /// Whether the int is below zero.
+    pub(super) fn is_negative(&self) -> bool {
+        self.twos.last().is_some_and(|last| last & 0x80 != 0)
+    }
+}
+
+/// Everything that the notes of one pickle refer to.
+#[derive(Debug, Default)]
+pub(super) struct Arena<'d> {
+    items: Vec<Note>,
+    nodes: Vec<Node>,
+    spans: Vec<Span>,
+    texts: Vec<Cow<'d, str>>,
+    blobs: Vec<Cow<'d, [u8]>>,
+    longs: Vec<Long<'d>>,
+}
+
+#[cold]
+fn full() -> Kind {
+    Kind::Malformed("more values than an inspection can number".into())
+}
+
+fn id(index: usize) -> Result<Id, Kind> {
+    match Id::try_from(index) {
+        Ok(id) if id != NOBODY => Ok(id),
+        _ => Err(full()),
+    }
+}
+
+impl<'d> Arena<'d> {
+    /// A node that holds the items.
+    #[inline]
+    pub(super) fn node(&mut self, part: Part, items: &[Note], depth: u32) -> Result<Id, Kind> {
+        let start = id(self.items.len())?;
+        let len = id(items.len())?;
+        let node = id(self.nodes.len())?;
+        self.items.extend_from_slice(items);
+        self.nodes.push(Node {
+            first: Span {
+                start,
+                len,
+                next: NOBODY,
+                part,
+            },
+            last: NOBODY,
+            len: if part == Part::Args { 0 } else { len },
+            depth,
+            entry: None,
+            user: NOBODY,
+            via: NOBODY,
+            args_only: false,
+            unbuilt: false,
+            refused: false,
+        });
+        Ok(node)
+    }
+
+    /// Adds items to a node.
+    #[inline]
+    pub(super) fn fill(&mut self, node: Id, part: Part, items: &[Note]) -> Result<(), Kind> {
+        let start = id(self.items.len())?;
+        let added = id(items.len())?;
+        let Some(owner) = self.nodes.get_mut(node as usize) else {
+            return Ok(());
+        };
+        if part != Part::State {
+            owner.len = owner.len.checked_add(added).ok_or_else(full)?;
+        }
+        let next = id(self.spans.len())?;
+        let last = match self.spans.get_mut(owner.last as usize) {
+            Some(span) => span,
+            None => &mut owner.first,
+        };
+        self.items.extend_from_slice(items);
+        if last.part == part && (last.start + last.len == start || last.len == 0) {
+            if last.len == 0 {
+                last.start = start;
+            }
+            last.len += added;
+            return Ok(());
+        }
+        last.next = next;
+        owner.last = next;
+        self.spans.push(Span {
+            start,
+            len: added,
+            next: NOBODY,
+            part,
+        });
+        Ok(())
+    }
+
+    /// A node by its index.
+    #[inline]
+    pub(super) fn get(&self, node: Id) -> Option<&Node> {
+        self.nodes.get(node as usize)
+    }
+
+    /// A node by its index.
+    pub(super) fn get_mut(&mut self, node: Id) -> Option<&mut Node> {
+        self.nodes.get_mut(node as usize)
+    }
+
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The spans of a node, in the order in which they came.
+    pub(super) fn parts(&self, node: Id) -> impl Iterator<Item = (Part, &[Note])> {
+        let mut next = self.get(node).map(|node| node.first);
+        std::iter::from_fn(move || {
+            let span = next?;
+            next = self.spans.get(span.next as usize).copied();
+            let start = span.start as usize;
+            let items = self.items.get(start..start + span.len as usize);
+            Some((span.part, items.unwrap_or_default()))
+        })
+    }
+
+    /// The items of one part of a node.
+    pub(super) fn items(&self, node: Id, part: Part) -> impl Iterator<Item = Note> {
+        self.parts(node)
+            .filter(move |(found, _)| *found == part)
+            .flat_map(|(_, items)| items.iter().copied())
+    }
+
+    /// One item of a sequence.
+    pub(super) fn item(&self, node: Id, index: usize) -> Option<Note> {
+        let mut index = index;
+        for (part, items) in self.parts(node) {
+            if part == Part::Items {
+                match items.get(index) {
+                    Some(item) => return Some(*item),
+                    None => index -= items.len(),
+                }
+            }
+        }
+        None
+    }
+
+    /// The items that a tuple, or a container filled at once, was made with.
+    pub(super) fn head(&self, node: Id) -> &[Note] {
+        self.parts(node).next().map_or(&[], |(_, items)| items)
+    }
+
+    /// Nesting of a value: 0 for an atom.
+    #[inline]
+    pub(super) fn depth(&self, note: Note) -> u32 {
+        note.node()
+            .and_then(|node| self.get(node))
+            .map_or(0, |node| node.depth)
+    }
+
+    /// Keeps a str.
+    #[inline]
+    pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
+        let index = id(self.texts.len())?;
+        self.texts.push(text);
+        Ok(Note::Str(index))
+    }
+
+    /// Keeps bytes.
+    pub(super) fn blob(&mut self, bytes: Cow<'d, [u8]>) -> Result<Id, Kind> {
+        let index = id(self.blobs.len())?;
+        self.blobs.push(bytes);
+        Ok(index)
+    }
+
+    /// Keeps an int in two's complement, as a small one where it is.
+    pub(super) fn long(&mut self, twos: Cow<'d, [u8]>) -> Result<Note, Kind> {
+        let length = needed(&twos);
+        if length <= 8 {
+            return Ok(Note::Int(small(&twos)));
+        }
+        let twos = match twos {
+            Cow::Borrowed(twos) => Cow::Borrowed(twos.get(..length).unwrap_or_default()),
+            Cow::Owned(mut twos) => {
+                twos.truncate(length);
+                Cow::Owned(twos)
+            }
+        };
+        let index = id(self.longs.len())?;
+        let bits = magnitude_bits(&twos);
+        self.longs.push(Long { twos, bits });
+        Ok(Note::Long(index))
+    }
+
+    /// A str by its index.
+    pub(super) fn str(&self, index: Id) -> &str {
+        self.texts.get(index as usize).map_or("", |text| text)
+    }
+
+    /// Bytes by their index.
+    pub(super) fn bytes(&self, index: Id) -> &[u8] {
+        self.blobs.get(index as usize).map_or(&[], |bytes| bytes)
+    }
+
+    /// A long int by its index.
+    pub(super) fn get_long(&self, index: Id) -> Option<&Long<'d>> {
+        self.longs.get(index as usize)
+    }
+}
+
+/// Bytes that a two's complement int needs.
+fn needed(twos: &[u8]) -> usize {
+    let mut rest = twos;
+    while let [head @ .., before, last] = rest {
+        let redundant = (*last == 0 && before & 0x80 == 0) || (*last == 0xff && before & 0x80 != 0);
+        if !redundant {
+            break;
+        }
+        rest = rest.get(..=head.len()).unwrap_or_default();
+    }
+    rest.len()
+}
+
+/// The int of at most 8 significant bytes.
+fn small(twos: &[u8]) -> i64 {
+    let negative = twos.last().is_some_and(|last| last & 0x80 != 0);
+    let mut bytes = [if negative { 0xff } else { 0 }; 8];
+    for (slot, byte) in bytes.iter_mut().zip(twos) {
+        *slot = *byte;
+    }
+    i64::from_le_bytes(bytes)
+}
+
+/// Bits of the magnitude of a two's complement int of the length that it needs.
+fn magnitude_bits(twos: &[u8]) -> u64 {
+    let Some((last, rest)) = twos.split_last() else {
+        return 0;
+    };
+    let low = rest.len() as u64 * 8;
+    if last & 0x80 == 0 {
+        return match last {
+            0 => low,
+            top => low + u64::from(8 - top.leading_zeros()),
+        };
+    }
+    // |x| = ~x + 1, which carries into a new bit only where ~x is all ones: x = -2^k.
+    let flipped = !last;
+    let length = match flipped {
+        0 => rest
+            .last()
+            .map_or(0, |next| low - u64::from((!next).leading_zeros())),
+        top => low + u64::from(8 - top.leading_zeros()),
+    };
+    let power = last.wrapping_neg().is_power_of_two() && rest.iter().all(|byte| *byte == 0);
+    length + u64::from(power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_two_words() {
+        assert_eq!(size_of::<Note>(), 16);
+    }
+
+    #[test]
+    fn ints_take_the_room_they_need() {
+        let mut arena = Arena::default();
+        for value in [0, 1, -1, 127, 128, -128, -129, i64::MAX, i64::MIN] {
+            let mut twos = value.to_le_bytes().to_vec();
+            let fill = if value < 0 { 0xff } else { 0 };
+            twos.extend([fill; 5]);
+            assert_eq!(arena.long(Cow::Owned(twos)), Ok(Note::Int(value)));
+        }
+        assert_eq!(arena.long(Cow::Borrowed(&[])), Ok(Note::Int(0)));
+        for value in [
+            1i128 << 63,
+            -(1i128 << 63) - 1,
+            1 << 64,
+            -(1 << 64),
+            i128::MAX,
+            i128::MIN + 1,
+            i128::MIN,
+            (1 << 72) - 1,
+            -(1 << 72),
+            -(1 << 71),
+            -(1 << 71) - 1,
+        ] {
+            let note = arena
+                .long(Cow::Owned(value.to_le_bytes().to_vec()))
+                .unwrap();
+            let Note::Long(index) = note else {
+                panic!("{value} fits 64 bits");
+            };
+            let long = arena.get_long(index).unwrap();
+            let bits = 128 - value.unsigned_abs().leading_zeros();
+            assert_eq!(
+                (long.bits, long.is_negative()),
+                (u64::from(bits), value < 0),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_container_may_be_filled_in_pieces() {
+        let mut arena = Arena::default();
+        let list = arena.node(Part::Items, &[], 1).unwrap();
+        let other = arena.node(Part::Items, &[Note::None], 1).unwrap();
+        for value in 0..10 {
+            arena.fill(list, Part::Items, &[Note::Int(value)]).unwrap();
+            if value % 3 == 0 {
+                arena.fill(other, Part::Items, &[Note::None]).unwrap();
+            }
+        }
+        let expected: Vec<Note> = (0..10).map(Note::Int).collect();
+        assert_eq!(arena.items(list, Part::Items).collect::<Vec<_>>(), expected);
+        assert_eq!(arena.item(list, 9), Some(Note::Int(9)));
+        assert_eq!(arena.item(list, 10), None);
+        assert_eq!(arena.get(list).map(|node| node.len), Some(10));
+        assert_eq!(arena.get(other).map(|node| node.len), Some(5));
+    }
+}
