@@ -410,7 +410,9 @@ pub fn split_path(path: &str) -> Result<(&str, &str), PolicyError> {
     if module.split('.').chain(name.split('.')).all(is_identifier) {
         Ok((module, name))
     } else {
-        Err(bad("write it \"pkg.mod.Name\", or \"pkg.mod:Outer.Inner\" for a nested class"))
+        Err(bad(
+            "write it \"pkg.mod.Name\", or \"pkg.mod:Outer.Inner\" for a nested class",
+        ))
     }
 }
 

@@ -54,7 +54,6 @@ pub struct Allow {
     pub dangerously: bool,
 }
 
-
 #[pymethods]
 impl Allow {
     #[new]

@@ -104,7 +104,10 @@ impl PyPolicy {
         let bases = match base {
             None => vec!["std".to_owned()],
             Some(base) if base.is_instance_of::<PyString>() => vec![base.extract()?],
-            Some(base) => base.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?,
+            Some(base) => base
+                .try_iter()?
+                .map(|name| name?.extract())
+                .collect::<PyResult<_>>()?,
         };
         let bases: Vec<&str> = bases.iter().map(String::as_str).collect();
         let mut builder = Policy::preset(&bases).map_err(|error| wrong(py, &error))?;
@@ -117,7 +120,9 @@ impl PyPolicy {
         let persistent_load = match persistent_load {
             Some(load) if !load.is_callable() => {
                 let kind = load.get_type().name()?;
-                return Err(PyTypeError::new_err(format!("persistent_load must be callable, not a {kind}")));
+                return Err(PyTypeError::new_err(format!(
+                    "persistent_load must be callable, not a {kind}"
+                )));
             }
             load => load.map(|load| load.clone().unbind()),
         };
@@ -139,20 +144,29 @@ impl PyPolicy {
     }
 
     fn __or__(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
-        let policy = self.inner.union(&other.inner).map_err(|error| wrong(py, &error))?;
+        let policy = self
+            .inner
+            .union(&other.inner)
+            .map_err(|error| wrong(py, &error))?;
         let mut given = copy(py, &self.given);
         for target in copy(py, &other.given) {
             join(py, &mut given, target)?;
         }
         let limits = match (&self.limits, &other.limits) {
             (Some(a), Some(b)) if a != b => {
-                return Err(policy_error(py, "the two policies have different limits, which cannot be combined"));
+                return Err(policy_error(
+                    py,
+                    "the two policies have different limits, which cannot be combined",
+                ));
             }
             (a, b) => a.as_ref().or(b.as_ref()).cloned(),
         };
         let persistent_load = match (&self.persistent_load, &other.persistent_load) {
             (Some(a), Some(b)) if !a.bind(py).eq(b)? => {
-                return Err(policy_error(py, "the two policies have a persistent_load each, which cannot be combined"));
+                return Err(policy_error(
+                    py,
+                    "the two policies have a persistent_load each, which cannot be combined",
+                ));
             }
             (a, b) => a.as_ref().or(b.as_ref()).map(|load| load.clone_ref(py)),
         };
@@ -196,8 +210,12 @@ impl PyPolicy {
         if !verdict.is_allowed() && !name.contains(':') {
             for (dot, _) in name.match_indices('.') {
                 let (module, rest) = (&name[..dot], &name[dot + 1..]);
-                if Verdict::of(&self.inner, module, rest).is_allowed() && !self.inner.is_unrestricted() {
-                    text += &format!("\n  {module}:{rest} is allowed: a nested class is written with a colon");
+                if Verdict::of(&self.inner, module, rest).is_allowed()
+                    && !self.inner.is_unrestricted()
+                {
+                    text += &format!(
+                        "\n  {module}:{rest} is allowed: a nested class is written with a colon"
+                    );
                 }
             }
         }
@@ -227,7 +245,13 @@ impl PyPolicy {
     #[staticmethod]
     #[pyo3(signature = (path=None))]
     fn from_pyproject(py: Python<'_>, path: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        Self::assemble(py, documents::from_pyproject(py, path)?, Vec::new(), None, None)
+        Self::assemble(
+            py,
+            documents::from_pyproject(py, path)?,
+            Vec::new(),
+            None,
+            None,
+        )
     }
 
     /// Return preset ``"std"`` with the classes that a module defines, private and nested ones included.
@@ -245,14 +269,25 @@ impl PyPolicy {
             Ok(name) => py.import(name)?,
             Err(_) => module.cast::<PyModule>()?.clone(),
         };
-        let (policy, given) = add(py, Policy::clone(Policy::std()), Vec::new(), &members::classes_of(&module)?)?;
+        let (policy, given) = add(
+            py,
+            Policy::clone(Policy::std()),
+            Vec::new(),
+            &members::classes_of(&module)?,
+        )?;
         Self::assemble(py, policy, given, None, None)
     }
 
     /// Return the policy that refuses nothing and has no limits, as ``pickle`` has none: for trusted data only.
     #[staticmethod]
     fn unrestricted(py: Python<'_>) -> PyResult<Self> {
-        Self::assemble(py, Policy::unrestricted(), Vec::new(), Some(budget::Limits::unlimited()), None)
+        Self::assemble(
+            py,
+            Policy::unrestricted(),
+            Vec::new(),
+            Some(budget::Limits::unlimited()),
+            None,
+        )
     }
 
     /// Return the policy as a TOML document, which `from_file` reads.
@@ -263,7 +298,10 @@ impl PyPolicy {
         for target in &self.given {
             if !target.found {
                 let what = target.path();
-                return Err(policy_error(py, &format!("{what} cannot be written: its name leads nowhere in another process")));
+                return Err(policy_error(
+                    py,
+                    &format!("{what} cannot be written: its name leads nowhere in another process"),
+                ));
             }
         }
         Ok(self.inner.to_toml())
@@ -284,7 +322,11 @@ impl PyPolicy {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let given: Vec<_> = self.given.iter().map(|target| target.to_python(py)).collect::<PyResult<_>>()?;
+        let given: Vec<_> = self
+            .given
+            .iter()
+            .map(|target| target.to_python(py))
+            .collect::<PyResult<_>>()?;
         let limits = self.limits.clone().map(|inner| Limits { inner });
         let load = self.persistent_load.as_ref().map(|load| load.clone_ref(py));
         let restore = py.get_type::<Self>().getattr("_restore")?;
@@ -305,7 +347,10 @@ impl PyPolicy {
             let held = policy.given.iter().filter(|target| !target.found);
             held.filter_map(|target| {
                 let object = target.object.as_ref()?;
-                Some(((target.module.clone(), target.name.clone()), object.as_ptr() as usize))
+                Some((
+                    (target.module.clone(), target.name.clone()),
+                    object.as_ptr() as usize,
+                ))
             })
             .collect()
         };
@@ -314,7 +359,10 @@ impl PyPolicy {
             (Some(a), Some(b)) => a.bind(py).eq(b)?,
             _ => false,
         };
-        Ok(same_load && self.inner == other.inner && self.limits == other.limits && held(self) == held(other))
+        Ok(same_load
+            && self.inner == other.inner
+            && self.limits == other.limits
+            && held(self) == held(other))
     }
 
     fn __hash__(&self) -> u64 {
@@ -338,7 +386,10 @@ impl PyPolicy {
         }
         parts.push(format!("base={}", self.base()));
         if let Some(inner) = self.limits.clone() {
-            parts.push(format!("limits={}", Bound::new(py, Limits { inner })?.repr()?));
+            parts.push(format!(
+                "limits={}",
+                Bound::new(py, Limits { inner })?.repr()?
+            ));
         }
         if let Some(load) = &self.persistent_load {
             parts.push(format!("persistent_load={}", load.bind(py).repr()?));
@@ -417,7 +468,11 @@ impl PyPolicy {
         let class = module::unpickler_of(slf)?;
         // Of two threads that make one, the first to arrive gives the class to both.
         let _ = slf.get().unpickler.set(class.clone_ref(py));
-        Ok(slf.get().unpickler.get().map_or(class, |class| class.clone_ref(py)))
+        Ok(slf
+            .get()
+            .unpickler
+            .get()
+            .map_or(class, |class| class.clone_ref(py)))
     }
 
     /// ``"picklist"``: libraries that take a ``pickle_module`` ask for its name.
@@ -433,7 +488,9 @@ impl PyPolicy {
         if module::is_public(py, name)? {
             return module::get(py, name);
         }
-        Err(PyAttributeError::new_err(format!("'Policy' object has no attribute '{name}'")))
+        Err(PyAttributeError::new_err(format!(
+            "'Policy' object has no attribute '{name}'"
+        )))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

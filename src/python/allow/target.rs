@@ -3,9 +3,7 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyCFunction, PyDict, PyFunction, PyList, PyModule, PyString, PyTuple, PyType,
-};
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyList, PyModule, PyString, PyTuple, PyType};
 
 use crate::policy::{self, Policy, split_path};
 use crate::python::errors::policy_error;
@@ -150,12 +148,11 @@ pub fn items<'py>(allow: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>>
 }
 
 /// The object that a name leads to in the modules imported so far; nothing is imported or computed for it.
-pub fn find<'py>(
-    py: Python<'py>,
-    module: &str,
-    name: &str,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+pub fn find<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let modules = py
+        .import("sys")?
+        .getattr("modules")?
+        .cast_into::<PyDict>()?;
     let Some(mut object) = modules.get_item(module)? else {
         return Ok(None);
     };

@@ -78,10 +78,18 @@ impl PyPolicy {
     fn bases(&self) -> Vec<&'static str> {
         let presets: Vec<&'static str> = self.inner.presets().collect();
         let included = |name: &str| {
-            let others = Preset::all().iter().filter(|preset| presets.contains(&preset.name));
-            others.flat_map(|preset| &preset.extends).any(|base| base == name)
+            let others = Preset::all()
+                .iter()
+                .filter(|preset| presets.contains(&preset.name));
+            others
+                .flat_map(|preset| &preset.extends)
+                .any(|base| base == name)
         };
-        presets.iter().copied().filter(|name| !included(name)).collect()
+        presets
+            .iter()
+            .copied()
+            .filter(|name| !included(name))
+            .collect()
     }
 
     /// The policy's name in messages: its presets, and how much was added to them.
@@ -89,7 +97,11 @@ impl PyPolicy {
         if self.inner.is_unrestricted() {
             return "'unrestricted'".to_owned();
         }
-        let mut names: Vec<String> = self.bases().iter().map(|name| format!("'{name}'")).collect();
+        let mut names: Vec<String> = self
+            .bases()
+            .iter()
+            .map(|name| format!("'{name}'"))
+            .collect();
         if names.is_empty() {
             names.push("'plain'".to_owned());
         }
@@ -156,7 +168,10 @@ pub(super) fn join(py: Python<'_>, given: &mut Vec<Target>, target: Target) -> P
         Some(known) if known.is(&target) => {}
         Some(_) => {
             let what = target.path();
-            return Err(policy_error(py, &format!("two different objects are called {what}; a policy can allow one of them")));
+            return Err(policy_error(
+                py,
+                &format!("two different objects are called {what}; a policy can allow one of them"),
+            ));
         }
         None => given.push(target),
     }
@@ -169,7 +184,10 @@ pub(super) fn copy(py: Python<'_>, given: &[Target]) -> Vec<Target> {
 }
 
 /// Reads `rename=`.
-pub(super) fn renamed(mut builder: PolicyBuilder, rename: &Bound<'_, PyMapping>) -> PyResult<PolicyBuilder> {
+pub(super) fn renamed(
+    mut builder: PolicyBuilder,
+    rename: &Bound<'_, PyMapping>,
+) -> PyResult<PolicyBuilder> {
     let py = rename.py();
     for item in rename.items()? {
         let (from, to): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
@@ -190,14 +208,23 @@ pub(super) fn renamed(mut builder: PolicyBuilder, rename: &Bound<'_, PyMapping>)
 }
 
 /// Reads `ext=`.
-pub(super) fn extensions(mut builder: PolicyBuilder, ext: &Bound<'_, PyMapping>) -> PyResult<PolicyBuilder> {
+pub(super) fn extensions(
+    mut builder: PolicyBuilder,
+    ext: &Bound<'_, PyMapping>,
+) -> PyResult<PolicyBuilder> {
     let py = ext.py();
     for item in ext.items()? {
         let (code, name): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
-        let number = code.extract::<u32>().ok().filter(|code| (1..=0x7fff_ffff).contains(code));
+        let number = code
+            .extract::<u32>()
+            .ok()
+            .filter(|code| (1..=0x7fff_ffff).contains(code));
         let Some(number) = number else {
             let code = code.repr()?;
-            return Err(policy_error(py, &format!("ext={{{code}: ...}}: a code is an int from 1 to 0x7fffffff")));
+            return Err(policy_error(
+                py,
+                &format!("ext={{{code}: ...}}: a code is an int from 1 to 0x7fffffff"),
+            ));
         };
         let done = match name_pair(&name)? {
             Name::Pair(module, name) => builder.extension(number, &module, &name),
@@ -229,7 +256,9 @@ fn name_pair(given: &Bound<'_, PyAny>) -> PyResult<Name> {
         Ok((module, name)) => Ok(Name::Pair(module, name)),
         Err(_) => {
             let given = given.repr()?;
-            Err(PyTypeError::new_err(format!("{given} is no name: write (\"pkg.mod\", \"Name\")")))
+            Err(PyTypeError::new_err(format!(
+                "{given} is no name: write (\"pkg.mod\", \"Name\")"
+            )))
         }
     }
 }

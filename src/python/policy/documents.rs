@@ -24,9 +24,8 @@ pub fn from_pyproject<'py>(py: Python<'py>, path: Option<&Bound<'py, PyAny>>) ->
         if path.call_method0("is_dir")?.is_truthy()? {
             path = path.call_method1("joinpath", ("pyproject.toml",))?;
         }
-        return table_of(&path)?.ok_or_else(|| {
-            policy_error(py, &format!("{path} has no table [tool.picklist]"))
-        });
+        return table_of(&path)?
+            .ok_or_else(|| policy_error(py, &format!("{path} has no table [tool.picklist]")));
     }
     let here = py.import("pathlib")?.getattr("Path")?.call_method0("cwd")?;
     let mut folder = here.clone();
@@ -99,7 +98,11 @@ fn line_of(text: &str, error: &PolicyError) -> Option<usize> {
     if let PolicyError::Document(message) = error
         && let Some((_, rest)) = message.split_once(" at line ")
     {
-        return rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+        return rest
+            .split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok();
     }
     let positions = match toml::from_str::<PyprojectPositions>(text) {
         Ok(nested) => nested.tool.picklist,

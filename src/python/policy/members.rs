@@ -25,7 +25,11 @@ struct Found<'py> {
 
 impl<'py> Found<'py> {
     fn collect(&mut self, scope: &Bound<'py, PyAny>, outer: &str) -> PyResult<()> {
-        for entry in scope.getattr("__dict__")?.call_method0("items")?.try_iter()? {
+        for entry in scope
+            .getattr("__dict__")?
+            .call_method0("items")?
+            .try_iter()?
+        {
             let (name, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = entry?.extract()?;
             let (Ok(name), Ok(class)) = (name.extract::<String>(), value.cast::<PyType>()) else {
                 continue;

@@ -57,11 +57,14 @@ pub fn with_allow<'py>(
         return Ok(extended);
     }
     let extended = Bound::new(py, policy.get().extended(py, &allow)?)?;
-    keep(Extended {
-        policy: policy.unbind(),
-        allow: allow.into_iter().map(Bound::unbind).collect(),
-        extended: extended.clone().unbind(),
-    }, py);
+    keep(
+        Extended {
+            policy: policy.unbind(),
+            allow: allow.into_iter().map(Bound::unbind).collect(),
+            extended: extended.clone().unbind(),
+        },
+        py,
+    );
     Ok(extended)
 }
 
@@ -76,7 +79,11 @@ fn recall<'py>(
     let at = recent.iter().position(|kept| {
         kept.policy.is(policy)
             && kept.allow.len() == allow.len()
-            && kept.allow.iter().zip(allow).all(|(a, b)| same(a.bind(py), b))
+            && kept
+                .allow
+                .iter()
+                .zip(allow)
+                .all(|(a, b)| same(a.bind(py), b))
     })?;
     let kept = if at == 0 {
         recent.front()?.extended.clone_ref(py)
