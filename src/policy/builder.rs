@@ -394,6 +394,33 @@ fn check_name(module: &str, name: &str) -> Result<(), PolicyError> {
     })
 }
 
+/// The module and the qualified name of a path that a person wrote: exact at
+/// the colon of `pkg.mod:Outer.Inner`, else at the last dot of `pkg.mod.Name`.
+/// Nothing is imported to find out, so a nested class needs the colon.
+pub fn split_path(path: &str) -> Result<(&str, &str), PolicyError> {
+    let bad = |why| PolicyError::BadName {
+        path: path.to_owned(),
+        why,
+    };
+    let (module, name) = path
+        .split_once(':')
+        .or_else(|| path.rsplit_once('.'))
+        .ok_or_else(|| bad("a name needs its module, as in \"pkg.mod.Name\""))?;
+    check_name(module, name)?;
+    if module.split('.').chain(name.split('.')).all(is_identifier) {
+        Ok((module, name))
+    } else {
+        Err(bad(
+            "write it \"pkg.mod.Name\", or \"pkg.mod:Outer.Inner\" for a nested class",
+        ))
+    }
+}
+
+fn is_identifier(part: &str) -> bool {
+    part.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && part.chars().next().is_some_and(|c| !c.is_numeric())
+}
+
 /// The reason against a name in any of its spellings.
 fn gadget(module: &str, name: &str) -> Option<&'static str> {
     gadgets::reason(module, name)

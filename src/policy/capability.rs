@@ -303,6 +303,11 @@ impl Entry {
         format!("{}.{}", self.module, self.name)
     }
 
+    /// What the policy grants in so many words, whatever else the object gets.
+    pub fn declared(&self) -> Option<&Grant> {
+        self.declared.as_ref()
+    }
+
     /// Whether the entry was granted by a call that says `dangerously`.
     pub fn is_dangerous(&self) -> bool {
         self.dangerous

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::capability::{Entry, Fields, Grant, Meaning, Rights};
 use super::contract::{Contract, Native};
-use super::{Policy, PolicyBuilder, PolicyError};
+use super::{Policy, PolicyBuilder, PolicyError, split_path};
 
 /// A whole policy.
 #[derive(Serialize, Deserialize, Default)]
@@ -15,6 +15,12 @@ use super::{Policy, PolicyBuilder, PolicyError};
 struct Document {
     #[serde(default)]
     policy: Header,
+    /// For people: `base = ["std", "enums"]` in place of `[policy]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<Vec<String>>,
+    /// For people: `allow = ["pkg.mod.Name"]`, objects given plainly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allow: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rename: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -218,14 +224,38 @@ impl Row {
 }
 
 pub(super) fn read_policy(text: &str) -> Result<Policy, PolicyError> {
-    let read: Document = toml::from_str(text).map_err(|error| document(error.to_string()))?;
+    build(&toml::from_str(text).map_err(|error| document(error.to_string()))?)
+}
+
+/// Of a `pyproject.toml`, what concerns us.
+#[derive(Deserialize)]
+struct Pyproject {
+    #[serde(default)]
+    tool: Tool,
+}
+
+#[derive(Deserialize, Default)]
+struct Tool {
+    picklist: Option<Document>,
+}
+
+pub(super) fn read_pyproject(text: &str) -> Result<Option<Policy>, PolicyError> {
+    let read: Pyproject = toml::from_str(text).map_err(|error| document(error.to_string()))?;
+    read.tool.picklist.as_ref().map(build).transpose()
+}
+
+fn build(read: &Document) -> Result<Policy, PolicyError> {
     let mut builder = PolicyBuilder::new();
     if read.policy.unrestricted {
         builder = builder.unrestricted();
     } else {
-        for base in &read.policy.base {
+        for base in read.base.as_ref().unwrap_or(&read.policy.base) {
             builder = builder.preset(base)?;
         }
+    }
+    for path in &read.allow {
+        let (module, name) = split_path(path)?;
+        builder = builder.allow(module, name)?;
     }
     for row in &read.entry {
         if row.native.is_some() || !row.members.is_empty() {
@@ -293,6 +323,8 @@ pub(super) fn write_policy(policy: &Policy) -> String {
                 .collect(),
             unrestricted: policy.unrestricted,
         },
+        base: None,
+        allow: Vec::new(),
         rename,
         extension: policy
             .extensions

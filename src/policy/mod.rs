@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 use once_cell::sync::Lazy;
 
-pub use builder::PolicyBuilder;
+pub use builder::{PolicyBuilder, split_path};
 pub use capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
 pub use contract::{Contract, ContractError, Native};
 pub use error::PolicyError;
@@ -111,6 +111,12 @@ impl Policy {
     /// Reads a policy document.
     pub fn from_toml(text: &str) -> Result<Policy, PolicyError> {
         document::read_policy(text)
+    }
+
+    /// Reads the table `[tool.picklist]` of a `pyproject.toml`, a policy
+    /// document in all but its place; `None` without such a table.
+    pub fn from_pyproject(text: &str) -> Result<Option<Policy>, PolicyError> {
+        document::read_pyproject(text)
     }
 
     /// The policy as a document; [`Policy::from_toml`] gives an equal policy.
