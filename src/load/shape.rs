@@ -220,7 +220,9 @@ fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
         return Ok(Fields::Only(slots));
     }
     match dataclass_fields(class)? {
-        Some(fields) => Ok(Fields::Only(fields.into_iter().chain(slots).chain(computed).collect())),
+        Some(fields) => Ok(Fields::Only(
+            fields.into_iter().chain(slots).chain(computed).collect(),
+        )),
         None => Ok(Fields::Except(shadowed)),
     }
 }
@@ -241,12 +243,20 @@ fn dataclass_fields(class: &Bound<'_, PyType>) -> PyResult<Option<BTreeSet<Box<s
         if !dict.contains("__dataclass_fields__")? && dict.contains("__init__")? {
             return Ok(None);
         }
-        if dict.contains("__dataclass_params__")? && !dict.get_item("__dataclass_params__")?.getattr("init")?.is_truthy()? {
+        if dict.contains("__dataclass_params__")?
+            && !dict
+                .get_item("__dataclass_params__")?
+                .getattr("init")?
+                .is_truthy()?
+        {
             return Ok(None);
         }
     }
     let names = class.getattr("__dataclass_fields__")?.try_iter()?;
-    names.map(|name| Ok(name?.extract::<String>()?.into_boxed_str())).collect::<PyResult<_>>().map(Some)
+    names
+        .map(|name| Ok(name?.extract::<String>()?.into_boxed_str()))
+        .collect::<PyResult<_>>()
+        .map(Some)
 }
 
 /// Names whose Python definition in a class would run while its instances are made, filled or dropped. What hashing

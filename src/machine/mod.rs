@@ -49,7 +49,6 @@ pub struct Machine<W: World> {
     memo: Memo<W::Value>,
     budget: Budget,
     protocol: u8,
-    ticks: u32,
 }
 
 impl<W: World> Machine<W> {
@@ -62,7 +61,6 @@ impl<W: World> Machine<W> {
             memo: Memo::default(),
             budget,
             protocol: 0,
-            ticks: TICK,
         }
     }
 
@@ -115,23 +113,44 @@ impl<W: World> Machine<W> {
         world: &mut W,
         reader: &mut Reader<'_>,
     ) -> Result<W::Value, Failure<W::Fault>> {
+        let mut cursor = *reader;
+        let outcome = self.run_from(world, &mut cursor);
+        *reader = cursor;
+        outcome
+    }
+
+    #[inline(always)]
+    fn run_from(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Result<W::Value, Failure<W::Fault>> {
+        let mut ticks = TICK;
         loop {
             let op = match reader.next_op() {
                 Ok(Op::Stop) => {
-                    return self.load_stop().map_err(|kind| failed(kind.into(), reader));
+                    return self
+                        .load_stop()
+                        .map_err(|kind| failed(kind.into(), *reader));
                 }
                 Ok(op) => op,
                 Err(error) => return Err(Failure::Stream(error)),
             };
             if let Err(fault) = self.execute(world, reader, op) {
-                return Err(failed(fault, reader));
+                return Err(failed(fault, *reader));
+            }
+            ticks -= 1;
+            if ticks == 0 {
+                ticks = TICK;
+                if let Err(fault) = world.tick() {
+                    return Err(failed(fault, *reader));
+                }
             }
         }
     }
 
     #[inline(always)]
     fn execute(&mut self, world: &mut W, reader: &mut Reader<'_>, op: Op<'_>) -> Done<W> {
-        self.count(world)?;
         match op {
             // ints
             Op::Int(value) => self.load_int(world, value),
@@ -149,8 +168,8 @@ impl<W: World> Machine<W> {
             Op::ByteArray(bytes) => self.load_bytearray(world, bytes),
             Op::String(bytes) => self.load_string(world, bytes),
             Op::Quoted(quoted) => self.load_quoted(world, quoted),
-            Op::NextBuffer => self.load_next_buffer(world, reader),
-            Op::ReadonlyBuffer => self.load_readonly_buffer(world, reader),
+            Op::NextBuffer => self.load_next_buffer(world, self.site(*reader)),
+            Op::ReadonlyBuffer => self.load_readonly_buffer(world, self.site(*reader)),
             // tuples
             Op::EmptyTuple => self.load_tuple_of(world, reader, 0),
             Op::TupleOf(count) => self.load_tuple_of(world, reader, count),
@@ -158,16 +177,16 @@ impl<W: World> Machine<W> {
             // lists
             Op::EmptyList => self.load_empty_list(world),
             Op::List => self.load_list(world),
-            Op::Append => self.load_append(world, reader),
-            Op::Appends => self.load_appends(world, reader),
+            Op::Append => self.load_append(world, self.site(*reader)),
+            Op::Appends => self.load_appends(world, self.site(*reader)),
             // dicts
             Op::EmptyDict => self.load_empty_dict(world),
             Op::Dict => self.load_dict(world),
-            Op::SetItem => self.load_setitem(world, reader),
-            Op::SetItems => self.load_setitems(world, reader),
+            Op::SetItem => self.load_setitem(world, self.site(*reader)),
+            Op::SetItems => self.load_setitems(world, self.site(*reader)),
             // sets
             Op::EmptySet => self.load_empty_set(world),
-            Op::AddItems => self.load_additems(world, reader),
+            Op::AddItems => self.load_additems(world, self.site(*reader)),
             Op::FrozenSet => self.load_frozenset(world),
             // the stack itself
             Op::Mark => self.load_mark(),
@@ -179,36 +198,26 @@ impl<W: World> Machine<W> {
             Op::Put(index) => self.load_put(world, index),
             Op::Memoize => self.load_memoize(world),
             // globals
-            Op::Global(module, name) => self.load_global(world, reader, module, name),
-            Op::StackGlobal => self.load_stack_global(world, reader),
-            Op::Ext(code) => self.load_ext(world, reader, code),
+            Op::Global(module, name) => self.load_global(world, self.site(*reader), module, name),
+            Op::StackGlobal => self.load_stack_global(world, self.site(*reader)),
+            Op::Ext(code) => self.load_ext(world, self.site(*reader), code),
             // calls
-            Op::Reduce => self.load_reduce(world, reader),
-            Op::NewObj => self.load_newobj(world, reader),
-            Op::NewObjEx => self.load_newobj_ex(world, reader),
-            Op::Inst(module, name) => self.load_inst(world, reader, module, name),
-            Op::Obj => self.load_obj(world, reader),
-            Op::Build => self.load_build(world, reader),
+            Op::Reduce => self.load_reduce(world, self.site(*reader)),
+            Op::NewObj => self.load_newobj(world, self.site(*reader)),
+            Op::NewObjEx => self.load_newobj_ex(world, self.site(*reader)),
+            Op::Inst(module, name) => self.load_inst(world, self.site(*reader), module, name),
+            Op::Obj => self.load_obj(world, self.site(*reader)),
+            Op::Build => self.load_build(world, self.site(*reader)),
             // persistent ids
-            Op::PersId(id) => self.load_persid(world, reader, id),
-            Op::BinPersId => self.load_binpersid(world, reader),
+            Op::PersId(id) => self.load_persid(world, self.site(*reader), id),
+            Op::BinPersId => self.load_binpersid(world, self.site(*reader)),
             // framing
-            Op::Proto(version) => self.load_proto(reader, version),
+            Op::Proto(version) => self.load_proto(reader.at(), version),
             Op::Frame(_) | Op::Stop => Ok(()),
         }
     }
 
     // ---- the stack ---------------------------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn count(&mut self, world: &mut W) -> Done<W> {
-        self.ticks -= 1;
-        if self.ticks == 0 {
-            self.ticks = TICK;
-            world.tick()?;
-        }
-        Ok(())
-    }
 
     #[inline(always)]
     fn push(&mut self, value: W::Value) {
@@ -258,7 +267,7 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn site(&self, reader: &Reader<'_>) -> Site {
+    fn site(&self, reader: Reader<'_>) -> Site {
         Site {
             at: reader.at(),
             code: reader.code(),
@@ -338,14 +347,14 @@ impl<W: World> Machine<W> {
         self.load_string(world, &bytes)
     }
 
-    fn load_next_buffer(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let value = world.next_buffer(self.site(reader))?;
+    fn load_next_buffer(&mut self, world: &mut W, site: Site) -> Done<W> {
+        let value = world.next_buffer(site)?;
         self.push_done(value)
     }
 
-    fn load_readonly_buffer(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_readonly_buffer(&mut self, world: &mut W, site: Site) -> Done<W> {
         let buffer = self.pop()?;
-        let value = world.readonly_buffer(self.site(reader), buffer)?;
+        let value = world.readonly_buffer(site, buffer)?;
         self.push_done(value)
     }
 
@@ -365,11 +374,15 @@ impl<W: World> Machine<W> {
 
     #[inline(always)]
     fn make_tuple(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        match reader.rest().first() {
-            Some(&opcode::REDUCE) => self.reduce_items(world, reader, from),
-            Some(&opcode::NEWOBJ) => self.newobj_items(world, reader, from),
-            _ => self.plain_tuple(world, from),
+        let fused = match reader.rest().first() {
+            Some(&(opcode::REDUCE | opcode::NEWOBJ)) => from > self.floor,
+            _ => false,
+        };
+        if fused {
+            reader.next_fused();
+            return self.call_items(world, self.site(*reader), from);
         }
+        self.plain_tuple(world, from)
     }
 
     #[inline(always)]
@@ -384,40 +397,17 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    /// TUPLE and REDUCE in one: the tuple was never memoized, so nothing else can reach it and it is never made.
-    fn reduce_items(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        if from <= self.floor {
-            return self.plain_tuple(world, from);
-        }
-        reader.next_fused();
-        let site = self.site(reader);
+    /// TUPLE and REDUCE or NEWOBJ in one: the tuple was never memoized, so nothing else can reach it and it is never
+    /// made.
+    fn call_items(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
-        let callable = self
-            .stack
-            .get_mut(from - 1)
-            .map(std::mem::take)
-            .unwrap_or_default();
-        let args = self.stack.get_mut(from..).unwrap_or_default();
-        let value = world.reduce_items(site, &mut self.budget, callable, args)?;
-        self.stack.truncate(from - 1);
-        self.push_done(value)
-    }
-
-    /// TUPLE and NEWOBJ in one.
-    fn newobj_items(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        if from <= self.floor {
-            return self.plain_tuple(world, from);
-        }
-        reader.next_fused();
-        let site = self.site(reader);
-        self.budget.memory(size::OBJECT)?;
-        let class = self
-            .stack
-            .get_mut(from - 1)
-            .map(std::mem::take)
-            .unwrap_or_default();
-        let args = self.stack.get_mut(from..).unwrap_or_default();
-        let value = world.newobj_items(site, &mut self.budget, class, args)?;
+        let (callable, args) = target(&mut self.stack, &self.marks, from)?;
+        let callable = std::mem::take(callable);
+        let value = if site.code == opcode::REDUCE {
+            world.reduce_items(site, &mut self.budget, callable, args)?
+        } else {
+            world.newobj_items(site, &mut self.budget, callable, args)?
+        };
         self.stack.truncate(from - 1);
         self.push_done(value)
     }
@@ -441,20 +431,19 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    fn load_append(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_append(&mut self, world: &mut W, site: Site) -> Done<W> {
         let from = self.top(1)?;
-        self.extend(world, reader, from)
+        self.extend(world, site, from)
     }
 
     #[inline]
-    fn load_appends(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_appends(&mut self, world: &mut W, site: Site) -> Done<W> {
         let from = self.pop_mark()?;
-        self.extend(world, reader, from)
+        self.extend(world, site, from)
     }
 
     #[inline(always)]
-    fn extend(&mut self, world: &mut W, reader: &Reader<'_>, from: usize) -> Done<W> {
-        let site = self.site(reader);
+    fn extend(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
         if !items.is_empty() {
             self.budget.memory(items.len() as u64 * size::REFERENCE)?;
@@ -486,20 +475,19 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    fn load_setitem(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_setitem(&mut self, world: &mut W, site: Site) -> Done<W> {
         let from = self.top(2)?;
-        self.set_items(world, reader, from)
+        self.set_items(world, site, from)
     }
 
     #[inline]
-    fn load_setitems(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_setitems(&mut self, world: &mut W, site: Site) -> Done<W> {
         let from = self.pop_mark()?;
-        self.set_items(world, reader, from)
+        self.set_items(world, site, from)
     }
 
     #[inline(always)]
-    fn set_items(&mut self, world: &mut W, reader: &Reader<'_>, from: usize) -> Done<W> {
-        let site = self.site(reader);
+    fn set_items(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
         let (target, pairs) = target(&mut self.stack, &self.marks, from)?;
         if pairs.is_empty() {
             return Ok(());
@@ -522,9 +510,8 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    fn load_additems(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_additems(&mut self, world: &mut W, site: Site) -> Done<W> {
         let from = self.pop_mark()?;
-        let site = self.site(reader);
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
         if !items.is_empty() {
             self.budget.memory(items.len() as u64 * size::SET_ITEM)?;
@@ -616,98 +603,84 @@ impl<W: World> Machine<W> {
 
     // ---- globals -----------------------------------------------------------------------------------------------
 
-    fn load_global(
-        &mut self,
-        world: &mut W,
-        reader: &Reader<'_>,
-        module: &[u8],
-        name: &[u8],
-    ) -> Done<W> {
+    fn load_global(&mut self, world: &mut W, site: Site, module: &[u8], name: &[u8]) -> Done<W> {
         let (module, name) = (text::name(module)?, text::name(name)?);
-        let value = world.global(self.site(reader), module, name)?;
+        let value = world.global(site, module, name)?;
         self.push_done(value)
     }
 
-    fn load_stack_global(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_stack_global(&mut self, world: &mut W, site: Site) -> Done<W> {
         let name = self.pop()?;
         let module = self.pop()?;
-        let value = world.stack_global(self.site(reader), module, name)?;
+        let value = world.stack_global(site, module, name)?;
         self.push_done(value)
     }
 
-    fn load_ext(&mut self, world: &mut W, reader: &Reader<'_>, code: u32) -> Done<W> {
-        let value = world.extension(self.site(reader), code)?;
+    fn load_ext(&mut self, world: &mut W, site: Site, code: u32) -> Done<W> {
+        let value = world.extension(site, code)?;
         self.push_done(value)
     }
 
     // ---- calls -------------------------------------------------------------------------------------------------
 
-    fn load_reduce(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_reduce(&mut self, world: &mut W, site: Site) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let args = self.pop()?;
         let callable = self.pop()?;
-        let value = world.reduce(self.site(reader), &mut self.budget, callable, args)?;
+        let value = world.reduce(site, &mut self.budget, callable, args)?;
         self.push_done(value)
     }
 
-    fn load_newobj(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_newobj(&mut self, world: &mut W, site: Site) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let args = self.pop()?;
         let class = self.pop()?;
-        let value = world.newobj(self.site(reader), &mut self.budget, class, args)?;
+        let value = world.newobj(site, &mut self.budget, class, args)?;
         self.push_done(value)
     }
 
-    fn load_newobj_ex(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_newobj_ex(&mut self, world: &mut W, site: Site) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let kwargs = self.pop()?;
         let args = self.pop()?;
         let class = self.pop()?;
-        let value = world.newobj_ex(self.site(reader), &mut self.budget, class, args, kwargs)?;
+        let value = world.newobj_ex(site, &mut self.budget, class, args, kwargs)?;
         self.push_done(value)
     }
 
-    fn load_inst(
-        &mut self,
-        world: &mut W,
-        reader: &Reader<'_>,
-        module: &[u8],
-        name: &[u8],
-    ) -> Done<W> {
+    fn load_inst(&mut self, world: &mut W, site: Site, module: &[u8], name: &[u8]) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let from = self.pop_mark()?;
         let (module, name) = (text::ascii(module)?, text::ascii(name)?);
-        let class = world.global(self.site(reader), module, name)?;
-        self.instance(world, reader, class, from, from)
+        let class = world.global(site, module, name)?;
+        self.instance(world, site, class, from, from)
     }
 
-    fn load_obj(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_obj(&mut self, world: &mut W, site: Site) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let from = self.pop_mark()?;
         let Some(class) = self.stack.get_mut(from).map(std::mem::take) else {
             return Err(self.underflow().into());
         };
-        self.instance(world, reader, class, from + 1, from)
+        self.instance(world, site, class, from + 1, from)
     }
 
     fn instance(
         &mut self,
         world: &mut W,
-        reader: &Reader<'_>,
+        site: Site,
         class: W::Value,
         args: usize,
         from: usize,
     ) -> Done<W> {
-        let site = self.site(reader);
         let args = self.stack.get_mut(args..).unwrap_or_default();
         let value = world.instance(site, &mut self.budget, class, args)?;
         self.stack.truncate(from);
         self.push_done(value)
     }
 
-    fn load_build(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_build(&mut self, world: &mut W, site: Site) -> Done<W> {
         let state = self.pop()?;
-        let site = self.site(reader);
         let from = self.stack.len();
         let (object, _) = target(&mut self.stack, &self.marks, from)?;
         world.build(site, &mut self.budget, object, state)
@@ -715,26 +688,26 @@ impl<W: World> Machine<W> {
 
     // ---- persistent ids, framing -------------------------------------------------------------------------------
 
-    fn load_persid(&mut self, world: &mut W, reader: &Reader<'_>, id: &[u8]) -> Done<W> {
+    fn load_persid(&mut self, world: &mut W, site: Site, id: &[u8]) -> Done<W> {
         if !id.is_ascii() {
             return Err(Kind::PersistentIdText.into());
         }
         let id = world.unicode(&mut self.budget, id, Role::Value)?;
-        let value = world.persistent(self.site(reader), id)?;
+        let value = world.persistent(site, id)?;
         self.push_done(value)
     }
 
-    fn load_binpersid(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
+    fn load_binpersid(&mut self, world: &mut W, site: Site) -> Done<W> {
         let id = self.pop()?;
-        let value = world.persistent(self.site(reader), id)?;
+        let value = world.persistent(site, id)?;
         self.push_done(value)
     }
 
-    fn load_proto(&mut self, reader: &Reader<'_>, version: u8) -> Done<W> {
+    fn load_proto(&mut self, at: u64, version: u8) -> Done<W> {
         if version > 5 {
             return Err(Kind::UnsupportedProtocol(version).into());
         }
-        if reader.at() > 0 && version != self.protocol {
+        if at > 0 && version != self.protocol {
             return Err(Kind::LateProtocol.into());
         }
         self.protocol = version;
@@ -768,7 +741,7 @@ fn target<'s, V>(
 }
 
 #[cold]
-fn failed<F>(fault: F, reader: &Reader<'_>) -> Failure<F> {
+fn failed<F>(fault: F, reader: Reader<'_>) -> Failure<F> {
     Failure::World {
         fault,
         at: reader.at(),
