@@ -90,8 +90,8 @@ fn test_names_must_be_exact_text_and_short() {
         STOP,
     ]);
     assert_eq!(std_check(&lone).fault.unwrap().kind, Kind::StackGlobalType);
-    let long = cat(&[&proto(4), &global(&"a".repeat(100_000), "b"), STOP]);
-    let found = std_check(&long);
+    let endless = cat(&[&proto(4), &global(&"a".repeat(100_000), "b"), STOP]);
+    let found = std_check(&endless);
     assert!(!found.allowed());
     assert!(found.globals[0].module.len() < 400);
 }
