@@ -363,7 +363,7 @@ impl NoteWorld<'_> {
     ) -> Noted {
         let node = self.notes.node(Part::Args, args, depth)?;
         if let Some(made) = self.notes.get_mut(node) {
-            made.entry = Some(entry);
+            made.made_by(entry);
             made.user = user;
             made.via = via;
             made.unbuilt = unbuilt;
@@ -386,7 +386,7 @@ impl NoteWorld<'_> {
             Note::Made { node, .. } => self
                 .notes
                 .get(node)
-                .is_some_and(|node| node.entry.is_none()),
+                .is_some_and(|node| node.entry().is_none()),
             _ => false,
         }
     }
@@ -442,7 +442,7 @@ impl NoteWorld<'_> {
     }
 
     fn judge_state(&mut self, site: Site, node: Id, fresh: bool, state: Note) {
-        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry, node.user)) else {
+        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry(), node.user)) else {
             return;
         };
         self.uses.record(user, Rights::STATE);

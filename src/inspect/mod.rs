@@ -336,7 +336,7 @@ impl<'d> NoteWorld<'d> {
                 let user = self.planted(entry);
                 let node = self.notes.node(Part::Args, &[], 1)?;
                 if let Some(made) = self.notes.get_mut(node) {
-                    made.entry = Some(entry);
+                    made.made_by(entry);
                     made.user = user;
                 }
                 Note::Made { node, fresh: false }

@@ -30,8 +30,8 @@ pub(super) enum Note {
     Float(f64),
     /// A complex.
     Complex,
-    /// A str: an index of `texts`.
-    Str(Id),
+    /// A str.
+    Str(Text),
     /// A str with lone surrogates: an index of `blobs`.
     Surrogates(Id),
     /// A Python 2 `str` in an encoding that only the loader knows: an index of `blobs`.
@@ -92,6 +92,18 @@ impl Note {
     }
 }
 
+/// Bytes of a str up to which it stays where it is in the stream; a longer one is checked to be UTF-8 once, and kept.
+const SHORT: usize = 64;
+
+/// Where the text of a str is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Text {
+    /// Offset in the stream; of a long text, its index.
+    at: Id,
+    /// Length in bytes, or [`NOBODY`] where it is long.
+    len: Id,
+}
+
 /// What the items of a span are to their node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -107,7 +119,7 @@ pub(super) enum Part {
     PersistentId,
 }
 
-/// A run of items.
+/// A run of items after the first one of its node.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: Id,
@@ -120,24 +132,40 @@ struct Span {
 /// A container or an instance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
-    first: Span,
+    start: Id,
+    head: Id,
+    next: Id,
     last: Id,
     /// Items in all spans but arguments and state.
     pub(super) len: Id,
     /// Nesting, itself included.
     pub(super) depth: u32,
-    /// The entry of the policy that an instance was made through.
-    pub(super) entry: Option<EntryId>,
+    /// The entry of the policy that an instance was made through, or [`NOBODY`].
+    entry: Id,
     /// The use of the name that made it.
     pub(super) user: Id,
     /// The use of the pattern that the name was called through.
     pub(super) via: Id,
+    part: Part,
     /// A tuple that may only be arguments, for it holds a name that is no value.
     pub(super) args_only: bool,
     /// An instance that is nothing until BUILD.
     pub(super) unbuilt: bool,
     /// A refusal waits for its path.
     pub(super) refused: bool,
+}
+
+impl Node {
+    /// The entry of the policy that an instance was made through; none, if that was refused.
+    #[inline]
+    pub(super) fn entry(&self) -> Option<EntryId> {
+        (self.entry != NOBODY).then_some(EntryId(self.entry))
+    }
+
+    /// The instance was made through that entry.
+    pub(super) fn made_by(&mut self, entry: EntryId) {
+        self.entry = entry.0;
+    }
 }
 
 /// An int beyond 64 bits.
@@ -159,6 +187,7 @@ impl Long<'_> {
 /// Everything that the notes of one pickle refer to.
 #[derive(Debug, Default)]
 pub(super) struct Arena<'d> {
+    data: &'d [u8],
     items: Vec<Note>,
     nodes: Vec<Node>,
     spans: Vec<Span>,
@@ -180,6 +209,14 @@ fn id(index: usize) -> Result<Id, Kind> {
 }
 
 impl<'d> Arena<'d> {
+    /// An arena for the notes on a stream.
+    pub(super) fn new(data: &'d [u8]) -> Self {
+        Self {
+            data,
+            ..Self::default()
+        }
+    }
+
     /// A node that holds the items.
     #[inline]
     pub(super) fn node(&mut self, part: Part, items: &[Note], depth: u32) -> Result<Id, Kind> {
@@ -188,18 +225,16 @@ impl<'d> Arena<'d> {
         let node = id(self.nodes.len())?;
         self.items.extend_from_slice(items);
         self.nodes.push(Node {
-            first: Span {
-                start,
-                len,
-                next: NOBODY,
-                part,
-            },
+            start,
+            head: len,
+            next: NOBODY,
             last: NOBODY,
             len: if part == Part::Args { 0 } else { len },
             depth,
-            entry: None,
+            entry: NOBODY,
             user: NOBODY,
             via: NOBODY,
+            part,
             args_only: false,
             unbuilt: false,
             refused: false,
@@ -219,19 +254,25 @@ impl<'d> Arena<'d> {
             owner.len = owner.len.checked_add(added).ok_or_else(full)?;
         }
         let next = id(self.spans.len())?;
-        let last = match self.spans.get_mut(owner.last as usize) {
-            Some(span) => span,
-            None => &mut owner.first,
-        };
+        let (last_part, last_start, last_len, last_next) =
+            match self.spans.get_mut(owner.last as usize) {
+                Some(span) => (span.part, &mut span.start, &mut span.len, &mut span.next),
+                None => (
+                    owner.part,
+                    &mut owner.start,
+                    &mut owner.head,
+                    &mut owner.next,
+                ),
+            };
         self.items.extend_from_slice(items);
-        if last.part == part && (last.start + last.len == start || last.len == 0) {
-            if last.len == 0 {
-                last.start = start;
+        if last_part == part && (*last_len == 0 || *last_start + *last_len == start) {
+            if *last_len == 0 {
+                *last_start = start;
             }
-            last.len += added;
+            *last_len += added;
             return Ok(());
         }
-        last.next = next;
+        *last_next = next;
         owner.last = next;
         self.spans.push(Span {
             start,
@@ -260,7 +301,12 @@ impl<'d> Arena<'d> {
 
     /// The spans of a node, in the order in which they came.
     pub(super) fn parts(&self, node: Id) -> impl Iterator<Item = (Part, &[Note])> {
-        let mut next = self.get(node).map(|node| node.first);
+        let mut next = self.get(node).map(|node| Span {
+            start: node.start,
+            len: node.head,
+            next: node.next,
+            part: node.part,
+        });
         std::iter::from_fn(move || {
             let span = next?;
             next = self.spans.get(span.next as usize).copied();
@@ -305,11 +351,24 @@ impl<'d> Arena<'d> {
     }
 
     /// Keeps a str.
-    #[inline]
     pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
-        let index = id(self.texts.len())?;
+        let at = id(self.texts.len())?;
         self.texts.push(text);
-        Ok(Note::Str(index))
+        Ok(Note::Str(Text { at, len: NOBODY }))
+    }
+
+    /// A str that is short enough to stay where it is in the stream, and known to be UTF-8.
+    #[inline]
+    pub(super) fn short_text(start: usize, len: usize) -> Option<Note> {
+        let (Ok(at), Ok(bytes)) = (Id::try_from(start), Id::try_from(len)) else {
+            return None;
+        };
+        (len <= SHORT).then_some(Note::Str(Text { at, len: bytes }))
+    }
+
+    /// What tells a text from every other place of the stream.
+    pub(super) fn text_key(text: Text) -> u64 {
+        u64::from(text.at) << 32 | u64::from(text.len)
     }
 
     /// Keeps bytes.
@@ -338,9 +397,14 @@ impl<'d> Arena<'d> {
         Ok(Note::Long(index))
     }
 
-    /// A str by its index.
-    pub(super) fn str(&self, index: Id) -> &str {
-        self.texts.get(index as usize).map_or("", |text| text)
+    /// A str.
+    pub(super) fn str(&self, text: Text) -> &str {
+        if text.len == NOBODY {
+            return self.texts.get(text.at as usize).map_or("", |text| text);
+        }
+        let start = text.at as usize;
+        let bytes = self.data.get(start..start + text.len as usize);
+        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 
     /// Bytes by their index.

@@ -28,7 +28,7 @@ pub(super) struct NoteWorld<'d> {
     /// Hashes of frozensets, by node.
     pub(super) frozen: HashMap<Id, i64>,
     /// Hashes of texts that stood in a key.
-    pub(super) hashed: RefCell<HashMap<(u8, Id), i64>>,
+    pub(super) hashed: RefCell<HashMap<(u8, u64), i64>>,
     pub(super) persistent_ids: Vec<String>,
     pub(super) persistent_count: u64,
     pub(super) extension_codes: Vec<u32>,
@@ -57,7 +57,7 @@ impl<'d> NoteWorld<'d> {
             data,
             policy,
             options,
-            notes: Arena::default(),
+            notes: Arena::new(data),
             uses: Uses::default(),
             collisions: Collisions::default(),
             frozen: HashMap::new(),
@@ -73,11 +73,18 @@ impl<'d> NoteWorld<'d> {
     /// The same bytes with the lifetime of the stream, if that is where they are.
     #[inline]
     fn borrowed(&self, bytes: &[u8]) -> Option<&'d [u8]> {
+        let start = self.offset(bytes)?;
+        self.data.get(start..start.checked_add(bytes.len())?)
+    }
+
+    /// Where in the stream bytes are, if they are in it.
+    #[inline]
+    fn offset(&self, bytes: &[u8]) -> Option<usize> {
         let start = bytes
             .as_ptr()
             .addr()
             .checked_sub(self.data.as_ptr().addr())?;
-        self.data.get(start..start.checked_add(bytes.len())?)
+        (start.checked_add(bytes.len())? <= self.data.len()).then_some(start)
     }
 
     fn keep(&self, bytes: &[u8]) -> Cow<'d, [u8]> {
@@ -212,7 +219,9 @@ impl<'d> NoteWorld<'d> {
 
     fn price_pairs(&mut self, budget: &mut Budget, node: Id, pairs: &[Note]) -> Result<(), Stop> {
         for key in pairs.iter().step_by(2) {
-            self.price_key(budget, node, *key)?;
+            if !matches!(key, Note::Str(_)) {
+                self.price_key(budget, node, *key)?;
+            }
         }
         Ok(())
     }
@@ -263,7 +272,7 @@ impl<'d> NoteWorld<'d> {
         let (entry, user) = self
             .notes
             .get(node)
-            .map_or((None, NOBODY), |node| (node.entry, node.user));
+            .map_or((None, NOBODY), |node| (node.entry(), node.user));
         self.uses.record(user, right);
         if let Some(entry) = entry
             && let Err(refusal) = self.policy.judge(self, entry, attempt)
@@ -371,6 +380,12 @@ impl World for NoteWorld<'_> {
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
         let ascii = utf8.is_ascii();
         budget.memory(text_memory(utf8, ascii))?;
+        if let Some(start) = self.offset(utf8)
+            && (ascii || std::str::from_utf8(utf8).is_ok())
+            && let Some(short) = Arena::short_text(start, utf8.len())
+        {
+            return Ok(short);
+        }
         if let Some(bytes) = self.borrowed(utf8)
             && let Ok(text) = std::str::from_utf8(bytes)
         {
