@@ -12,6 +12,30 @@ use crate::policy::{Attempt, EntryId, Fields, Look, Meaning, Native, Plan, Refus
 
 type Noted = Result<Note, Stop>;
 
+/// Arguments copied out of the arena, which a call may fill meanwhile; few of them need no allocation.
+#[derive(Default)]
+struct Copied {
+    few: [Note; 6],
+    count: usize,
+    many: Vec<Note>,
+}
+
+impl Copied {
+    fn of(items: &[Note]) -> Self {
+        let mut copied = Self::default();
+        match copied.few.get_mut(..items.len()) {
+            Some(slots) => slots.copy_from_slice(items),
+            None => copied.many = items.to_vec(),
+        }
+        copied.count = items.len();
+        copied
+    }
+
+    fn items(&self) -> &[Note] {
+        self.few.get(..self.count).unwrap_or(&self.many)
+    }
+}
+
 /// How a class or function is used.
 #[derive(Clone, Copy)]
 enum Use<'a> {
@@ -60,7 +84,7 @@ impl NoteWorld<'_> {
         args: Note,
     ) -> Noted {
         match self.arguments(site, budget, args)? {
-            Some(args) => self.call_items(site, budget, callable, &args),
+            Some(args) => self.call_items(site, budget, callable, args.items()),
             None => self.nothing(self.user(callable), &[], 1),
         }
     }
@@ -78,14 +102,14 @@ impl NoteWorld<'_> {
             return self.nothing(self.user(class), &[], 1);
         };
         let Some(kwargs) = kwargs else {
-            return self.new_items(site, budget, class, &args, None);
+            return self.new_items(site, budget, class, args.items(), None);
         };
         let Note::Dict(_) = kwargs else {
             if !self.is_nothing(kwargs) {
                 let kind = Kind::BadOperand("NEWOBJ_EX kwargs argument must be a dict".into());
                 self.uses.refuse_value(site, kind, "keywords");
             }
-            return self.nothing(self.user(class), &args, 1);
+            return self.nothing(self.user(class), args.items(), 1);
         };
         self.charge(budget, &[kwargs])?;
         let pairs = self.pairs(&kwargs);
@@ -93,7 +117,7 @@ impl NoteWorld<'_> {
             .into_iter()
             .flat_map(|(key, value)| [key, value])
             .collect();
-        self.new_items(site, budget, class, &args, Some(&flat))
+        self.new_items(site, budget, class, args.items(), Some(&flat))
     }
 
     /// The items of an argument tuple, charged before they are copied.
@@ -102,10 +126,10 @@ impl NoteWorld<'_> {
         site: Site,
         budget: &mut Budget,
         args: Note,
-    ) -> Result<Option<Vec<Note>>, Stop> {
+    ) -> Result<Option<Copied>, Stop> {
         if let Note::Tuple(node) = args {
             self.charge(budget, &[args])?;
-            return Ok(Some(self.notes.head(node).to_vec()));
+            return Ok(Some(Copied::of(self.notes.head(node))));
         }
         if !self.is_nothing(args) {
             let kind = Kind::BadOperand("argument list must be a tuple".into());

@@ -147,8 +147,8 @@ pub(super) struct Node {
     /// The use of the pattern that the name was called through.
     pub(super) via: Id,
     part: Part,
-    /// A tuple that may only be arguments, for it holds a name that is no value.
-    pub(super) args_only: bool,
+    /// A tuple that holds names, and that only a call has taken so far: whether they may stand as values was not asked.
+    pub(super) unsettled: bool,
     /// An instance that is nothing until BUILD.
     pub(super) unbuilt: bool,
     /// A refusal waits for its path.
@@ -235,7 +235,7 @@ impl<'d> Arena<'d> {
             user: NOBODY,
             via: NOBODY,
             part,
-            args_only: false,
+            unsettled: false,
             unbuilt: false,
             refused: false,
         });
@@ -265,11 +265,12 @@ impl<'d> Arena<'d> {
                 ),
             };
         self.items.extend_from_slice(items);
-        if last_part == part && (*last_len == 0 || *last_start + *last_len == start) {
+        let adjoins = u64::from(*last_start) + u64::from(*last_len) == u64::from(start);
+        if last_part == part && (*last_len == 0 || adjoins) {
             if *last_len == 0 {
                 *last_start = start;
             }
-            *last_len += added;
+            *last_len = last_len.checked_add(added).ok_or_else(full)?;
             return Ok(());
         }
         *last_next = next;

@@ -58,7 +58,7 @@ impl<'d> NoteWorld<'d> {
             policy,
             options,
             notes: Arena::new(data),
-            uses: Uses::default(),
+            uses: Uses::new(policy.is_unrestricted()),
             collisions: Collisions::default(),
             frozen: HashMap::new(),
             hashed: RefCell::default(),
@@ -120,7 +120,7 @@ impl<'d> NoteWorld<'d> {
                 }
             }
             Note::Constructor(index) => self.refuse_standing(index),
-            Note::Tuple(node) if self.notes.get(node).is_some_and(|node| node.args_only) => {
+            Note::Tuple(node) if self.notes.get(node).is_some_and(|node| node.unsettled) => {
                 self.settle_tuple(node);
             }
             Note::Made { node, .. } => self.settle_made(node),
@@ -162,13 +162,13 @@ impl<'d> NoteWorld<'d> {
         self.uses.refuse(site, index, refusal, None);
     }
 
-    /// The names in a tuple that was meant for arguments, at whatever depth; a refused tuple is asked once.
+    /// The names in a tuple that turns out to be a value, at whatever depth; each tuple is asked once.
     #[cold]
     fn settle_tuple(&mut self, node: Id) {
         let mut open = vec![node];
         while let Some(node) = open.pop() {
             match self.notes.get_mut(node) {
-                Some(tuple) if tuple.args_only => tuple.args_only = false,
+                Some(tuple) if tuple.unsettled => tuple.unsettled = false,
                 _ => continue,
             }
             let items: Vec<Note> = self.notes.head(node).to_vec();
@@ -436,17 +436,13 @@ impl World for NoteWorld<'_> {
 
     fn tuple(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
         let mut depth = 0;
-        let mut args_only = false;
+        let mut unsettled = false;
         for item in items.iter() {
             depth = depth.max(self.notes.depth(*item));
             match *item {
-                Note::Global(index) => {
-                    self.uses.record(index, Rights::NONE);
-                    args_only |= !self.stands(index);
-                }
-                Note::Constructor(_) => args_only = true,
+                Note::Global(_) | Note::Constructor(_) => unsettled = true,
                 Note::Tuple(inner) => {
-                    args_only |= self.notes.get(inner).is_some_and(|inner| inner.args_only);
+                    unsettled |= self.notes.get(inner).is_some_and(|inner| inner.unsettled);
                 }
                 Note::Made { node, .. } => self.settle_made(node),
                 _ => {}
@@ -454,8 +450,8 @@ impl World for NoteWorld<'_> {
         }
         budget.depth(depth + 1)?;
         let node = self.notes.node(Part::Items, items, depth + 1)?;
-        if args_only && let Some(tuple) = self.notes.get_mut(node) {
-            tuple.args_only = true;
+        if unsettled && let Some(tuple) = self.notes.get_mut(node) {
+            tuple.unsettled = true;
         }
         Ok(Note::Tuple(node))
     }
