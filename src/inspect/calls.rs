@@ -252,10 +252,8 @@ impl NoteWorld<'_> {
             self.settle_args(args, 0);
             return self.nothing(index, args, depth);
         };
-        if args.iter().any(|arg| self.is_nothing(*arg)) {
-            // The argument was refused; its contract would only say so again.
-            self.settle_args(args, self.class_arguments(entry));
-            return self.instance_of(entry, (index, NOBODY), args, depth, false);
+        if args.iter().any(|arg| self.is_refused(*arg)) {
+            return self.with_refused(entry, index, args, depth);
         }
         match self.policy.judge(self, entry, how.attempt()) {
             Ok(plan) => {
@@ -271,6 +269,26 @@ impl NoteWorld<'_> {
                 Ok(result)
             }
         }
+    }
+
+    /// An argument was refused before; its contract would only say so again. What a pattern does, it does to its class.
+    fn with_refused(&mut self, entry: EntryId, index: Id, args: &[Note], depth: u32) -> Noted {
+        let skip = self.class_arguments(entry);
+        self.settle_args(args, skip);
+        if skip == 0 {
+            return self.instance_of(entry, (index, NOBODY), args, depth, false);
+        }
+        let user = self.user(args.first().copied().unwrap_or_default());
+        let meaning = self.policy.entry(entry).meaning;
+        if let Meaning::Native(Native::Reconstructor | Native::NewObj | Native::NewObjEx) = meaning
+        {
+            self.uses.record(user, Rights::NEW);
+        }
+        let result = self.nothing(user, args, depth)?;
+        if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
+            made.via = index;
+        }
+        Ok(result)
     }
 
     /// How many leading arguments a pattern consumes as classes, and not as values.
@@ -412,6 +430,16 @@ impl NoteWorld<'_> {
                 .get(node)
                 .is_some_and(|node| node.entry().is_none()),
             _ => false,
+        }
+    }
+
+    /// Whether a value is a forbidden name, or what a refused call made.
+    fn is_refused(&self, value: Note) -> bool {
+        match value {
+            Note::Global(index) | Note::Constructor(index) => {
+                self.uses.entry(index).is_none() && !self.policy.is_unrestricted()
+            }
+            other => self.is_nothing(other),
         }
     }
 

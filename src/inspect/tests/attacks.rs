@@ -522,3 +522,49 @@ fn test_tuples_under_marks_and_sets_are_walked() {
     let found = std_check(&data);
     assert_eq!(found.globals[0].path.as_deref(), Some("${…}[1]"));
 }
+
+#[test]
+fn test_a_forbidden_class_behind_a_pattern_is_one_refusal() {
+    let data = cat(&[
+        &proto(2),
+        &global("copy_reg", "_reconstructor"),
+        &global("app", "User"),
+        &global("__builtin__", "object"),
+        NONE,
+        TUPLE3,
+        REDUCE,
+        EMPTY_DICT,
+        &text("name"),
+        NONE,
+        SETITEM,
+        BUILD,
+        STOP,
+    ]);
+    assert_eq!(refusals(&data), ["app.User is not allowed"]);
+    let found = std_check(&data);
+    let user = found.blocked().next().unwrap();
+    assert_eq!(user.rights.iter().collect::<Vec<_>>(), ["new", "state"]);
+    assert_eq!(user.path.as_deref(), Some("$"));
+}
+
+#[test]
+fn test_an_unrestricted_policy_refuses_nothing() {
+    let data = cat(&[
+        &proto(4),
+        &global("app", "User"),
+        &text("x"),
+        TUPLE1,
+        REDUCE,
+        MEMOIZE,
+        NONE,
+        APPEND,
+        &get(0),
+        EMPTY_DICT,
+        BUILD,
+        TUPLE2,
+        STOP,
+    ]);
+    let policy = Policy::unrestricted();
+    let found = check(&data, &policy, &Options::default(), &[]);
+    assert!(found.allowed(), "{:?}", found.refusals);
+}
