@@ -11,12 +11,15 @@
 )]
 
 mod calls;
+mod long;
 mod look;
 mod note;
 mod path;
 mod render;
 mod report;
+mod settle;
 mod show;
+mod state;
 mod survey;
 mod uses;
 mod world;
@@ -282,6 +285,7 @@ fn run<'a>(
         buffers: world.buffers,
         policy: render::policy_name(policy),
         base: render::base_of(policy),
+        extended: policy.entries().any(|(_, entry)| entry.preset.is_none()),
     };
     if options.strict
         && inspection.fault.is_none()

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::long::{Long, needed, small};
 use crate::error::Kind;
 use crate::policy::EntryId;
 
@@ -151,8 +152,6 @@ pub(super) struct Node {
     pub(super) unsettled: bool,
     /// An instance that is nothing until BUILD.
     pub(super) unbuilt: bool,
-    /// A refusal waits for its path.
-    pub(super) refused: bool,
 }
 
 impl Node {
@@ -165,22 +164,6 @@ impl Node {
     /// The instance was made through that entry.
     pub(super) fn made_by(&mut self, entry: EntryId) {
         self.entry = entry.0;
-    }
-}
-
-/// An int beyond 64 bits.
-#[derive(Debug)]
-pub(super) struct Long<'d> {
-    /// Two's complement, little-endian, no longer than it must be.
-    pub(super) twos: Cow<'d, [u8]>,
-    /// Bits of the magnitude.
-    pub(super) bits: u64,
-}
-
-impl Long<'_> {
-    /// Whether the int is below zero.
-    pub(super) fn is_negative(&self) -> bool {
-        self.twos.last().is_some_and(|last| last & 0x80 != 0)
     }
 }
 
@@ -237,7 +220,6 @@ impl<'d> Arena<'d> {
             part,
             unsettled: false,
             unbuilt: false,
-            refused: false,
         });
         Ok(node)
     }
@@ -393,8 +375,7 @@ impl<'d> Arena<'d> {
             }
         };
         let index = id(self.longs.len())?;
-        let bits = magnitude_bits(&twos);
-        self.longs.push(Long { twos, bits });
+        self.longs.push(Long::new(twos));
         Ok(Note::Long(index))
     }
 
@@ -419,53 +400,6 @@ impl<'d> Arena<'d> {
     }
 }
 
-/// Bytes that a two's complement int needs.
-fn needed(twos: &[u8]) -> usize {
-    let mut rest = twos;
-    while let [head @ .., before, last] = rest {
-        let redundant = (*last == 0 && before & 0x80 == 0) || (*last == 0xff && before & 0x80 != 0);
-        if !redundant {
-            break;
-        }
-        rest = rest.get(..=head.len()).unwrap_or_default();
-    }
-    rest.len()
-}
-
-/// The int of at most 8 significant bytes.
-fn small(twos: &[u8]) -> i64 {
-    let negative = twos.last().is_some_and(|last| last & 0x80 != 0);
-    let mut bytes = [if negative { 0xff } else { 0 }; 8];
-    for (slot, byte) in bytes.iter_mut().zip(twos) {
-        *slot = *byte;
-    }
-    i64::from_le_bytes(bytes)
-}
-
-/// Bits of the magnitude of a two's complement int of the length that it needs.
-fn magnitude_bits(twos: &[u8]) -> u64 {
-    let Some((last, rest)) = twos.split_last() else {
-        return 0;
-    };
-    let low = rest.len() as u64 * 8;
-    if last & 0x80 == 0 {
-        return match last {
-            0 => low,
-            top => low + u64::from(8 - top.leading_zeros()),
-        };
-    }
-    // |x| = ~x + 1, which carries into a new bit only where ~x is all ones: x = -2^k.
-    let flipped = !last;
-    let length = match flipped {
-        0 => rest
-            .last()
-            .map_or(0, |next| low - u64::from((!next).leading_zeros())),
-        top => low + u64::from(8 - top.leading_zeros()),
-    };
-    let power = last.wrapping_neg().is_power_of_two() && rest.iter().all(|byte| *byte == 0);
-    length + u64::from(power)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,45 +407,6 @@ mod tests {
     #[test]
     fn a_note_is_two_words() {
         assert_eq!(size_of::<Note>(), 16);
-    }
-
-    #[test]
-    fn ints_take_the_room_they_need() {
-        let mut arena = Arena::default();
-        for value in [0, 1, -1, 127, 128, -128, -129, i64::MAX, i64::MIN] {
-            let mut twos = value.to_le_bytes().to_vec();
-            let fill = if value < 0 { 0xff } else { 0 };
-            twos.extend([fill; 5]);
-            assert_eq!(arena.long(Cow::Owned(twos)), Ok(Note::Int(value)));
-        }
-        assert_eq!(arena.long(Cow::Borrowed(&[])), Ok(Note::Int(0)));
-        for value in [
-            1i128 << 63,
-            -(1i128 << 63) - 1,
-            1 << 64,
-            -(1 << 64),
-            i128::MAX,
-            i128::MIN + 1,
-            i128::MIN,
-            (1 << 72) - 1,
-            -(1 << 72),
-            -(1 << 71),
-            -(1 << 71) - 1,
-        ] {
-            let note = arena
-                .long(Cow::Owned(value.to_le_bytes().to_vec()))
-                .unwrap();
-            let Note::Long(index) = note else {
-                panic!("{value} fits 64 bits");
-            };
-            let long = arena.get_long(index).unwrap();
-            let bits = 128 - value.unsigned_abs().leading_zeros();
-            assert_eq!(
-                (long.bits, long.is_negative()),
-                (u64::from(bits), value < 0),
-                "{value}"
-            );
-        }
     }
 
     #[test]

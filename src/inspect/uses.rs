@@ -14,6 +14,8 @@ use crate::stream::opcode;
 const SHAPES: usize = 3;
 /// Calls of one name whose arguments are looked at for that.
 const CALLS: u64 = 16;
+/// Characters of a reason that are kept; a reason may quote the stream.
+const QUOTED: usize = 200;
 /// Names for which presets are looked up: a report of more is not read by anyone.
 const EXPLAINED: usize = 1000;
 
@@ -237,6 +239,10 @@ impl Uses {
         let Some(used) = self.get_mut(index) else {
             return;
         };
+        let mut refusal = refusal;
+        if refusal.why.len() > 4 * QUOTED {
+            refusal.why = refusal.why.chars().take(QUOTED).chain(['…']).collect();
+        }
         used.allowed = false;
         used.why
             .get_or_insert_with(|| format!("may not be {}: {}", refusal.attempt, refusal.why));

@@ -2,7 +2,6 @@
 
 use super::asm::*;
 use super::*;
-use crate::machine::budget::MAX_DEPTH;
 
 fn date(state: [u8; 4]) -> Vec<u8> {
     cat(&[&global("datetime", "date"), &raw(&state), TUPLE1, REDUCE])
@@ -403,82 +402,6 @@ fn test_a_payload_before_garbage_is_seen() {
         found.error().unwrap().kind,
         Kind::ForbiddenGlobal { .. }
     ));
-}
-
-#[test]
-fn test_hostile_keys_end_at_a_limit() {
-    let limit = |data: &[u8]| match std_check(data).fault.map(|fault| fault.kind) {
-        Some(Kind::Limit { limit, .. }) => limit,
-        other => panic!("{other:?}"),
-    };
-    let mut bomb = cat(&[&proto(4), EMPTY_DICT, &int(1), &int(1), TUPLE2]);
-    for _ in 0..60 {
-        bomb.extend_from_slice(b"2\x86");
-    }
-    bomb.extend_from_slice(b"Ns.");
-    assert_eq!(limit(&bomb), "max_hash_work");
-
-    let mut deep = cat(&[&proto(4), EMPTY_DICT, NONE]);
-    deep.extend(std::iter::repeat_n(0x85, 501));
-    deep.extend_from_slice(b"Ns.");
-    assert_eq!(limit(&deep), "max_hash_depth");
-
-    let mut flood = cat(&[&proto(4), EMPTY_DICT, MARK]);
-    let modulus = i128::from(crate::machine::hashing::MODULUS);
-    for key in 1..2000 {
-        flood.extend_from_slice(b"\x8a\x10");
-        flood.extend_from_slice(&(key * modulus).to_le_bytes());
-        flood.push(b'N');
-    }
-    flood.extend_from_slice(b"u.");
-    assert_eq!(limit(&flood), "max_key_collisions");
-
-    let mut nested = proto(4);
-    nested.push(b'N');
-    nested.extend(std::iter::repeat_n(0x85, MAX_DEPTH as usize + 1));
-    nested.push(b'.');
-    assert_eq!(limit(&nested), "max_depth");
-}
-
-#[test]
-fn test_arguments_are_charged_each_time() {
-    // One memoised list of 4,000 ints, counted 10,000 times.
-    let mut data = cat(&[&proto(4), EMPTY_LIST, MEMOIZE, MARK]);
-    data.extend(std::iter::repeat_n(b'N', 40_000));
-    data.extend_from_slice(b"e0");
-    data.extend_from_slice(&cat(&[&global("collections", "deque"), MEMOIZE, POP]));
-    for _ in 0..1000 {
-        data.extend_from_slice(&cat(&[&get(1), &get(0), TUPLE1, REDUCE, POP]));
-    }
-    data.extend_from_slice(b"N.");
-    let fault = std_check(&data).fault.unwrap();
-    assert!(matches!(
-        fault.kind,
-        Kind::Limit {
-            limit: "max_memory",
-            ..
-        }
-    ));
-}
-
-#[test]
-fn test_deep_and_wide_reports_stay_linear() {
-    let mut data = proto(4);
-    data.extend(std::iter::repeat_n(b']', 20_000));
-    for _ in 0..5_000 {
-        data.extend_from_slice(b"cos\nsystem\n)R0");
-    }
-    data.extend_from_slice(&cat(&[MARK, &global("os", "x"), b"e"]));
-    data.extend(std::iter::repeat_n(b'a', 19_999));
-    data.push(b'.');
-    let options = Options {
-        limits: Limits::unlimited(),
-        ..Options::default()
-    };
-    let found = check(&data, Policy::std(), &options, &[]);
-    assert_eq!(found.fault, None);
-    assert_eq!(found.refusals.len(), 2);
-    assert!(found.globals[1].path.as_deref().unwrap().len() < 400);
 }
 
 #[test]
