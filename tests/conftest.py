@@ -169,13 +169,14 @@ def warm(options: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def nothing_ran() -> NothingRan:
+def nothing_ran() -> Iterator[NothingRan]:
     """Return the harness for hostile pickles."""
-    return NothingRan()
+    yield NothingRan()
+    picklist_canary.reset()
 
 
 @pytest.fixture
-def naive() -> Any:
+def naive() -> Iterator[Any]:
     """Return a loader as people write it today: ``find_class`` with an exact allowlist.
 
     Tests use it to prove that a payload is a working attack before they ask that it be refused.
@@ -198,4 +199,5 @@ def naive() -> Any:
         )
         return unpickler.load()
 
-    return load
+    yield load
+    picklist_canary.reset()

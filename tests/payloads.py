@@ -143,6 +143,6 @@ def params(cases: dict[str, Any]) -> Any:
 
     found = []
     for key, value in cases.items():
-        values = value if isinstance(value, tuple) else (value,)
+        values = value if type(value) is tuple else (value,)  # an Instruction is a tuple too
         found.append(pytest.param(*values, id=key))
     return found

@@ -260,3 +260,7 @@ def cyclic_plain():
     value = Plain(1, "two")
     value.me = [value]
     return value
+
+
+class Unlisted(object):
+    """A class that no test allows."""

@@ -1,8 +1,8 @@
 """A refused stream has had no side effects, and the refusal tells the whole story.
 
 Before the first Python code of an allowed user class could run, the whole stream is checked.  What
-makes this matter is "payload first, then garbage": a loader that works as it reads has run everything
-that stands before the opcode at which it finds out.
+makes this matter is "payload first, then garbage": a loader that works as it reads has run
+everything that stands before the opcode at which it finds out.
 """
 
 from __future__ import annotations

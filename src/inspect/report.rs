@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::uses::{GlobalUse, Refused};
 use crate::error::Error;
 use crate::machine::budget::Spent;
+use crate::policy::EntryId;
 
 /// The name of the JSON schema.
 pub const SCHEMA: &str = "picklist-inspection/1";
@@ -63,6 +64,21 @@ impl Inspection {
     /// The names that are missing from the policy: what `ForbiddenGlobalError.blocked` lists.
     pub fn blocked(&self) -> impl Iterator<Item = &GlobalUse> {
         self.globals.iter().filter(|used| used.is_unknown())
+    }
+
+    /// The entries of the policy that the stream names.
+    pub fn entries(&self) -> impl Iterator<Item = EntryId> {
+        self.globals.iter().filter_map(|used| used.entry)
+    }
+
+    /// Where in the object the first refusal at that offset is.
+    pub fn path_at(&self, offset: u64) -> Option<&str> {
+        let at = self
+            .refusals
+            .iter()
+            .find(|refused| refused.offset == offset)?;
+        let of_name = || self.globals.get(at.global?)?.path.as_deref();
+        at.path.as_deref().or_else(of_name)
     }
 
     /// The error that loading stops with: the first refusal, or else the fault.

@@ -9,7 +9,7 @@ use super::ffi::{self, Survey, Tag, Value};
 use super::{Fault, PyWorld, Symbol};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
-use crate::machine::world::{Done, Made, Site};
+use crate::machine::world::{Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
 impl<'a, 'py> PyWorld<'a, 'py> {
@@ -365,7 +365,10 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             None => ffi::new_object(&kind, PyTuple::empty(self.py).as_any(), None)?,
             Some(state) => {
                 self.materialize(state)?;
-                self.price_contents(budget, state)?;
+                self.charge_copy(budget, state)?;
+                if hashes(&base) {
+                    self.price_keys(budget, state, false)?;
+                }
                 let state = state.bound(self.py);
                 let object = base.getattr("__new__")?.call1((&kind, state))?;
                 let object_init = self.py.get_type::<PyAny>().getattr("__init__")?;
@@ -409,4 +412,12 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         self.prepare(id)?;
         Ok(self.resolve(id)?.shape.is_class)
     }
+}
+
+/// Whether a plain base hashes what it is made of.
+fn hashes(base: &Bound<'_, PyType>) -> bool {
+    let py = base.py();
+    base.is(py.get_type::<pyo3::types::PySet>())
+        || base.is(py.get_type::<pyo3::types::PyFrozenSet>())
+        || base.is(py.get_type::<PyDict>())
 }

@@ -7,6 +7,7 @@
 
 use std::ptr;
 
+use pyo3::Borrowed;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -667,4 +668,20 @@ pub fn copied_bytes(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         };
     }
     Ok(copy)
+}
+
+/// An item of an exact tuple, which keeps it alive as long as itself.
+pub fn tuple_item<'a, 'py>(
+    tuple: Borrowed<'a, 'py, PyAny>,
+    index: usize,
+) -> Option<Borrowed<'a, 'py, PyAny>> {
+    // SAFETY: anything but a tuple, and any index outside it, gives null and an error.
+    let item = unsafe { ffi::PyTuple_GetItem(tuple.as_ptr(), index.cast_signed()) };
+    if item.is_null() {
+        // SAFETY: attached; the error was set just now.
+        unsafe { ffi::PyErr_Clear() };
+        return None;
+    }
+    // SAFETY: a borrowed reference out of an immutable container that lives for `'a`.
+    Some(unsafe { Borrowed::from_ptr(tuple.py(), item) })
 }

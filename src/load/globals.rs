@@ -193,7 +193,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     #[cold]
     pub(super) fn ensure_checked(&mut self) -> Done<Self> {
         while !self.checked {
-            let inspection = self.stream.inspect(self.policy, &self.options)?;
+            let inspection = self.inspect()?;
             if !inspection.allowed() {
                 return Err(Fault::Refused(Box::new(inspection)));
             }

@@ -1,114 +1,176 @@
 //! The one door where hashing happens: every key of a dict and every item of a set is priced before it is hashed.
 //!
-//! Strings, bytes, None, bools and ints below 2^61-1 cost nothing extra: the interpreter randomises the first two, and
-//! the rest are injective. Any other key is walked first, iteratively, through nested exact tuples.
+//! The price is `machine::hashing`'s, the same for both worlds. What is added here is what objects have and notes have
+//! not: a class whose `__hash__` is Python code waits for the inspector.
 
+use std::cell::Cell;
+
+use pyo3::Borrowed;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyList, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet,
+    PyString, PyTuple,
+};
 
-use super::ffi::{Tag, Value};
-use super::{Fault, PyWorld};
+use super::PyWorld;
+use super::ffi::{self, Value};
 use crate::machine::budget::{Budget, size};
+use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::world::Done;
 use crate::policy::Meaning;
 
-/// What was counted of the keys of this load's containers.
-#[derive(Debug, Default)]
-pub struct Ledger {}
+/// Keys as objects, seen by a load.
+struct ObjectKeys<'w, 'a, 'py> {
+    world: &'w PyWorld<'a, 'py>,
+    /// Whether a key was met whose class may hash by Python code of its own.
+    foreign: Cell<bool>,
+}
 
-impl<'a, 'py> PyWorld<'a, 'py> {
-    /// Prices a key that is no str.
-    pub(super) fn price(
-        &mut self,
-        budget: &mut Budget,
-        _container: &Value,
-        key: &Value,
-    ) -> Done<Self> {
-        if self.free {
-            return Ok(());
-        }
-        match key.tag() {
-            Tag::Plain => {}
-            _ => return self.price_instance(key),
-        }
-        let object = key.bound(self.py);
-        if let Ok(tuple) = object.cast_exact::<PyTuple>() {
-            return self.price_tuple(budget, tuple);
-        }
-        if let Ok(int) = object.cast_exact::<PyInt>() {
-            return price_int(budget, int);
-        }
-        Ok(())
-    }
+impl<'a, 'py> Keys for ObjectKeys<'a, '_, 'py> {
+    type Key = Borrowed<'a, 'py, PyAny>;
 
-    /// An instance is hashed by its own class: unless that is a native type's, the stream is inspected before.
-    fn price_instance(&mut self, key: &Value) -> Done<Self> {
-        if self.hashes_natively(key.type_address()) {
-            Ok(())
-        } else {
-            self.ensure_checked()
+    fn shape(&self, key: Self::Key) -> Shape {
+        if key.is_exact_instance_of::<PyString>() || key.is_exact_instance_of::<PyBytes>() {
+            return Shape::Free;
         }
-    }
-
-    fn hashes_natively(&self, class: usize) -> bool {
-        let native = |id| matches!(self.policy.entry(id).meaning, Meaning::Native(_));
-        self.entry_of_type(class).is_some_and(native)
-    }
-
-    fn price_tuple(&mut self, budget: &mut Budget, tuple: &Bound<'py, PyTuple>) -> Done<Self> {
-        let mut open = vec![(tuple.clone(), 0)];
-        while let Some((tuple, next)) = open.pop() {
-            budget.hash_depth(u32::try_from(open.len() + 1).unwrap_or(u32::MAX))?;
-            if next == 0 {
-                budget.hash_work(tuple.len() as u64 + 1)?;
-            }
-            for at in next..tuple.len() {
-                let item = tuple.get_borrowed_item(at)?;
-                if let Ok(inner) = item.cast_exact::<PyTuple>() {
-                    let inner = inner.to_owned();
-                    open.push((tuple, at + 1));
-                    open.push((inner, 0));
-                    break;
-                }
-                if let Ok(int) = item.cast_exact::<PyInt>() {
-                    price_int(budget, &int)?;
-                } else if !self.checked
-                    && self.entry_of_type(item.get_type_ptr() as usize).is_some()
-                    && !self.hashes_natively(item.get_type_ptr() as usize)
-                {
-                    self.ensure_checked()?;
-                }
+        if let Ok(int) = key.cast_exact::<PyInt>() {
+            return int_shape(&int);
+        }
+        if let Ok(tuple) = key.cast_exact::<PyTuple>() {
+            return Shape::Tuple(tuple.len());
+        }
+        if key.is_none() || key.is_exact_instance_of::<PyBool>() {
+            return Shape::Free;
+        }
+        if key.is_exact_instance_of::<PyFloat>() || key.is_exact_instance_of::<PyComplex>() {
+            return Shape::Float;
+        }
+        if let Ok(set) = key.cast_exact::<PyFrozenSet>() {
+            return Shape::FrozenSet(set.len());
+        }
+        for (unhashable, name) in [
+            (key.is_exact_instance_of::<PyList>(), "list"),
+            (key.is_exact_instance_of::<PyDict>(), "dict"),
+            (key.is_exact_instance_of::<PySet>(), "set"),
+            (key.is_exact_instance_of::<PyByteArray>(), "bytearray"),
+        ] {
+            if unhashable {
+                return Shape::Unhashable(name);
             }
         }
-        Ok(())
+        if !self.world.hashes_natively(key.get_type_ptr() as usize) {
+            self.foreign.set(true);
+        }
+        Shape::Object
     }
 
-    /// Prices what a constructor will copy, and hash where it makes keys of it: a list, a tuple or a dict.
-    pub(super) fn price_contents(&mut self, budget: &mut Budget, container: &Value) -> Done<Self> {
-        let object = container.bound(self.py).clone();
-        if let Ok(list) = object.cast_exact::<PyList>() {
-            budget.memory(list.len() as u64 * size::SET_ITEM)?;
-            for item in list {
-                let item = self.classify(item);
-                self.price(budget, container, &item)?;
-            }
-        } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
-            budget.memory(tuple.len() as u64 * size::REFERENCE)?;
-        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
-            budget.memory(dict.len() as u64 * size::DICT_ITEM)?;
-            for (key, _) in dict {
-                let key = self.classify(key);
-                self.price(budget, container, &key)?;
-            }
-        }
-        Ok(())
+    fn item(&self, tuple: Self::Key, index: usize) -> Option<Self::Key> {
+        ffi::tuple_item(tuple, index)
     }
 }
 
-fn price_int(budget: &mut Budget, int: &Bound<'_, PyInt>) -> Result<(), Fault> {
-    if int.extract::<i64>().is_err() {
-        let bits: u64 = int.call_method0("bit_length")?.extract()?;
-        budget.hash_work(bits / 30 + 1)?;
+fn int_shape(int: &Bound<'_, PyInt>) -> Shape {
+    const INJECTIVE: i64 = hashing::MODULUS.cast_signed();
+    match int.extract::<i64>() {
+        Ok(value) if value > -INJECTIVE && value < INJECTIVE => Shape::Free,
+        Ok(_) => Shape::Int(3),
+        Err(_) => {
+            let bits = int
+                .call_method0("bit_length")
+                .and_then(|bits| bits.extract::<u64>());
+            Shape::Int(bits.unwrap_or(u64::MAX) / 30 + 1)
+        }
     }
-    Ok(())
+}
+
+impl PyWorld<'_, '_> {
+    /// Prices a key that is no str, and counts it where the stream can choose its hash.
+    pub(super) fn price(
+        &mut self,
+        budget: &mut Budget,
+        container: &Value,
+        key: &Value,
+    ) -> Done<Self> {
+        if self.free || !key.has_object() {
+            return Ok(());
+        }
+        let object = key.bound(self.py);
+        let keys = ObjectKeys {
+            world: self,
+            foreign: Cell::new(false),
+        };
+        let chosen = hashing::price(&keys, budget, object.as_borrowed())?;
+        if keys.foreign.get() {
+            self.ensure_checked()?;
+        }
+        if chosen {
+            let limit = budget.limits().max_key_collisions;
+            let hash = || object.hash().map_or(0, |hash| hash as i64);
+            self.collisions
+                .count(container.address() as u64, limit, hash)?;
+        }
+        Ok(())
+    }
+
+    /// Whether instances of the class are hashed without Python code of a user's.
+    fn hashes_natively(&self, class: usize) -> bool {
+        let native = |id| matches!(self.policy.entry(id).meaning, Meaning::Native(_));
+        self.checked || self.entry_of_type(class).is_some_and(native)
+    }
+
+    /// Charges for a list, tuple or dict that a constructor will copy.
+    pub(super) fn charge_copy(&self, budget: &mut Budget, container: &Value) -> Done<Self> {
+        if !container.has_object() {
+            return Ok(());
+        }
+        let object = container.bound(self.py);
+        let bytes = if let Ok(list) = object.cast_exact::<PyList>() {
+            list.len() as u64 * size::SET_ITEM
+        } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            tuple.len() as u64 * size::REFERENCE
+        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            dict.len() as u64 * size::DICT_ITEM
+        } else {
+            0
+        };
+        Ok(budget.memory(bytes)?)
+    }
+
+    /// Prices the keys that a constructor will hash: the items of a list, the keys of a dict, and where `pairs`, the
+    /// first of each item of a list.
+    pub(super) fn price_keys(
+        &mut self,
+        budget: &mut Budget,
+        container: &Value,
+        pairs: bool,
+    ) -> Done<Self> {
+        if !container.has_object() {
+            return Ok(());
+        }
+        let object = container.bound(self.py).clone();
+        if let Ok(list) = object.cast_exact::<PyList>() {
+            for item in list {
+                let key = if pairs { item.get_item(0)? } else { item };
+                self.price_key(budget, container, key)?;
+            }
+        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            for (key, _) in dict {
+                self.price_key(budget, container, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn price_key(
+        &mut self,
+        budget: &mut Budget,
+        container: &Value,
+        key: Bound<'_, PyAny>,
+    ) -> Done<Self> {
+        if key.is_exact_instance_of::<PyString>() {
+            return Ok(());
+        }
+        let key = self.classify(key);
+        self.price(budget, container, &key)
+    }
 }

@@ -8,6 +8,7 @@ use pyo3::types::{
 
 use super::ffi::{Tag, Value};
 use super::{PyWorld, Symbol};
+use crate::inspect::Seed;
 use crate::policy::{EntryId, Look, View};
 
 impl Look for PyWorld<'_, '_> {
@@ -137,8 +138,26 @@ impl PyWorld<'_, '_> {
         if self.last_type.0 == address {
             return Some(self.last_type.1);
         }
-        let known = || self.cache.entry_at(address).filter(|id| &*self.policy.entry(*id).module != "builtins");
+        let known = || {
+            self.cache
+                .entry_at(address)
+                .filter(|id| &*self.policy.entry(*id).module != "builtins")
+        };
         self.types.get(&address).copied().or_else(known)
+    }
+
+    /// A value of the memo, as the inspector may know it without the object.
+    pub(super) fn seed(&self, value: &Value) -> Seed<'static> {
+        match (value.tag(), self.view(value)) {
+            (Tag::Global, _) => Seed::Global(EntryId(value.entry())),
+            (Tag::Made | Tag::Fresh, _) => Seed::Made(EntryId(value.entry())),
+            (Tag::List, _) => Seed::List,
+            (Tag::Dict, _) => Seed::Dict,
+            (Tag::Set, _) => Seed::Set,
+            (Tag::Plain, View::Tuple(_)) => Seed::Tuple,
+            (Tag::Plain, View::FrozenSet(_)) => Seed::FrozenSet,
+            _ => Seed::Other,
+        }
     }
 
     pub(super) fn symbol_of(&self, value: &Value) -> Option<&Symbol> {

@@ -22,13 +22,16 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 
 use crate::error::Kind;
-use crate::inspect::Inspection;
-use crate::machine::budget::{Budget, size};
+use crate::inspect::{self, Inspection, Seed};
+use crate::machine::budget::{Budget, Limits, size};
+use crate::machine::hashing::Collisions;
+use crate::machine::memo::Memo;
 use crate::machine::world::{Done, Made, Role, Site, World};
 use crate::policy::{EntryId, Policy};
 use crate::stream::text;
 use ffi::{Survey, Tag, Value};
 use globals::Cache;
+use run::Rules;
 use source::Stream;
 
 /// What a load fails with.
@@ -117,6 +120,7 @@ pub struct PyWorld<'a, 'py> {
     py: Python<'py>,
     policy: &'a Policy,
     cache: &'a Cache,
+    limits: &'a Limits,
     options: Options<'py>,
     /// Under `Policy.unrestricted()`: everything as `pickle` does it.
     free: bool,
@@ -129,24 +133,31 @@ pub struct PyWorld<'a, 'py> {
     last_type: (usize, EntryId),
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
-    keys: keys::Ledger,
+    collisions: Collisions,
+    /// The memo of earlier pickles of the same `Unpickler`, as the inspector sees it.
+    remembered: Vec<(u64, Seed<'static>)>,
 }
 
 impl<'a, 'py> PyWorld<'a, 'py> {
     /// A world for one load of the stream.
     pub fn new(
         py: Python<'py>,
-        policy: &'a Policy,
-        cache: &'a Cache,
+        rules: Rules<'a>,
         options: Options<'py>,
         stream: Stream<'a, 'py>,
     ) -> Self {
+        let Rules {
+            policy,
+            cache,
+            limits,
+        } = rules;
         let free = policy.is_unrestricted();
         let checked = free || options.find_class.is_some();
         Self {
             py,
             policy,
             cache,
+            limits,
             options,
             free,
             checked,
@@ -155,8 +166,41 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             types: HashMap::new(),
             last_type: (0, EntryId(u32::MAX)),
             found: HashMap::new(),
-            keys: keys::Ledger::default(),
+            collisions: Collisions::default(),
+            remembered: Vec::new(),
         }
+    }
+
+    /// Notes what is in the memo before the stream begins, for the inspector.
+    pub fn remember(&mut self, memo: &Memo<Value>) {
+        if !self.checked && !memo.is_empty() {
+            self.remembered = memo
+                .iter(Value::is_hole)
+                .map(|(at, value)| (at, self.seed(value)))
+                .collect();
+        }
+    }
+
+    /// What the inspector says of the whole stream.
+    pub(crate) fn inspect(&self) -> Result<Inspection, Fault> {
+        let options = inspect::Options {
+            fix_imports: self.options.fix_imports,
+            has_persistent_load: self.options.persistent_load.is_some(),
+            buffers: if self.options.buffers.is_some() {
+                inspect::Buffers::Unlimited
+            } else {
+                inspect::Buffers::None
+            },
+            encoding: match &self.options.encoding {
+                Encoding::Ascii => inspect::Encoding::Ascii,
+                Encoding::Latin1 => inspect::Encoding::Latin1,
+                Encoding::Bytes => inspect::Encoding::Bytes,
+                Encoding::Codec { .. } => inspect::Encoding::Other,
+            },
+            strict: self.options.strict,
+            limits: self.limits.clone(),
+        };
+        self.stream.inspect(self.policy, &options, &self.remembered)
     }
 
     /// The object that STOP returns.

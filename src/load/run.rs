@@ -10,7 +10,7 @@ use super::globals::Cache;
 use super::source::{File, Stream};
 use super::{Fault, Options, PyWorld};
 use crate::error::{Error, Kind};
-use crate::inspect::{self, Inspection};
+use crate::inspect::Inspection;
 use crate::machine::budget::{Budget, Limits};
 use crate::machine::memo::Memo;
 use crate::machine::{Failure, Machine};
@@ -56,7 +56,7 @@ pub fn load_slice<'a, 'py>(
     budget
         .length(data.len() as u64)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
-    let mut world = PyWorld::new(py, rules.policy, rules.cache, options, Stream::Slice(data));
+    let mut world = PyWorld::new(py, rules, options, Stream::Slice(data));
     let mut machine = Machine::new(budget);
     let mut reader = Reader::new(data);
     let value = match machine.run(&mut world, &mut reader) {
@@ -80,13 +80,8 @@ pub fn load_file<'a, 'py>(
     options: Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let strict = options.strict;
-    let mut world = PyWorld::new(
-        py,
-        rules.policy,
-        rules.cache,
-        options,
-        Stream::File(Rc::clone(file)),
-    );
+    let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)));
+    world.remember(memo);
     file.borrow_mut().begin(buffer, !world.checked);
     let mut machine = Machine::new(Budget::new(rules.limits.clone()));
     std::mem::swap(machine.memo_mut(), memo);
@@ -198,41 +193,16 @@ fn refusal(failure: Failure<Fault>, world: &PyWorld<'_, '_>) -> Refusal {
             at,
             opcode,
         } => {
-            let error = inspection.first_refusal().unwrap_or_else(|| {
-                Error::new(
-                    Kind::Malformed("the inspector refuses this stream".into()),
-                    at,
-                    opcode,
-                )
-            });
+            let refused = || Kind::Malformed("the inspector refuses this stream".into());
+            let error = inspection
+                .error()
+                .unwrap_or_else(|| Error::new(refused(), at, opcode));
             return Refusal::Stream(error, Some(inspection));
         }
     };
     if !error.kind.is_refusal() || world.free {
         return Refusal::Stream(error, None);
     }
-    let inspection = world
-        .stream
-        .inspect(world.policy, &world.options)
-        .ok()
-        .map(Box::new);
+    let inspection = world.inspect().ok().map(Box::new);
     Refusal::Stream(error, inspection)
-}
-
-impl Options<'_> {
-    /// What the inspector must know of them.
-    pub(super) fn for_inspector(&self) -> inspect::Options {
-        inspect::Options {
-            fix_imports: self.fix_imports,
-            has_persistent_load: self.persistent_load.is_some(),
-            has_buffers: self.buffers.is_some(),
-            encoding: match &self.encoding {
-                super::Encoding::Ascii => inspect::Encoding::Ascii,
-                super::Encoding::Latin1 => inspect::Encoding::Latin1,
-                super::Encoding::Bytes => inspect::Encoding::Bytes,
-                super::Encoding::Codec { .. } => inspect::Encoding::Other,
-            },
-            strict: self.strict,
-        }
-    }
 }

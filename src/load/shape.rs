@@ -185,6 +185,7 @@ fn call_contract(class: &Bound<'_, PyType>) -> PyResult<Contract> {
 fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
     let mut slots = BTreeSet::new();
     let mut shadowed = BTreeSet::new();
+    let mut computed = BTreeSet::new();
     let py = class.py();
     let cached = py.import("functools")?.getattr("cached_property")?;
     let types = py.import("types")?;
@@ -215,11 +216,37 @@ fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
         }
     }
     let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
-    Ok(if has_dict {
-        Fields::Except(shadowed)
-    } else {
-        Fields::Only(slots)
-    })
+    if !has_dict {
+        return Ok(Fields::Only(slots));
+    }
+    match dataclass_fields(class)? {
+        Some(fields) => Ok(Fields::Only(fields.into_iter().chain(slots).chain(computed).collect())),
+        None => Ok(Fields::Except(shadowed)),
+    }
+}
+
+/// The fields of a dataclass whose own code sets no other attributes: it has no `__post_init__`, and neither it nor a
+/// base has an `__init__` that is not generated.
+fn dataclass_fields(class: &Bound<'_, PyType>) -> PyResult<Option<BTreeSet<Box<str>>>> {
+    let own = class.getattr("__dict__")?;
+    if !own.contains("__dataclass_fields__")? || class.hasattr("__post_init__")? {
+        return Ok(None);
+    }
+    let object = class.py().get_type::<PyAny>();
+    for base in class.mro() {
+        if base.is(&object) {
+            continue;
+        }
+        let dict = base.getattr("__dict__")?;
+        if !dict.contains("__dataclass_fields__")? && dict.contains("__init__")? {
+            return Ok(None);
+        }
+        if dict.contains("__dataclass_params__")? && !dict.get_item("__dataclass_params__")?.getattr("init")?.is_truthy()? {
+            return Ok(None);
+        }
+    }
+    let names = class.getattr("__dataclass_fields__")?.try_iter()?;
+    names.map(|name| Ok(name?.extract::<String>()?.into_boxed_str())).collect::<PyResult<_>>().map(Some)
 }
 
 /// Names whose Python definition in a class would run while its instances are made, filled or dropped. What hashing

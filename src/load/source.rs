@@ -10,9 +10,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{Fault, Options};
+use super::Fault;
 use crate::error::Kind;
-use crate::inspect::{self, Inspection};
+use crate::inspect::{self, Inspection, Seed};
 use crate::policy::Policy;
 
 /// The first read of a declared length; each further one is twice as long.
@@ -34,22 +34,21 @@ impl Stream<'_, '_> {
     pub(super) fn inspect(
         &self,
         policy: &Policy,
-        options: &Options<'_>,
+        options: &inspect::Options,
+        memo: &[(u64, Seed<'_>)],
     ) -> Result<Inspection, Fault> {
         match self {
-            Self::Slice(data) => Ok(inspect::check(data, policy, &options.for_inspector())),
+            Self::Slice(data) => Ok(inspect::check(data, policy, options, memo)),
             Self::File(file) => {
-                let mut inspector = inspect::Inspector::new(policy, options.for_inspector());
-                let mut fed = 0;
+                let mut inspector = inspect::Inspector::new(policy, options);
                 loop {
                     let mut file = file.borrow_mut();
-                    let need = match inspector.feed(file.seen.get(fed..).unwrap_or_default()) {
+                    let need = match inspector.feed(&file.seen, memo) {
                         inspect::Fed::Done(inspection) => return Ok(*inspection),
                         inspect::Fed::NeedMore(need) => need,
                     };
-                    fed = file.seen.len();
                     if !file.look_ahead(need)? {
-                        return Ok(inspector.finish());
+                        return Ok(inspector.finish(&file.seen, memo));
                     }
                 }
             }

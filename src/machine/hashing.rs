@@ -105,7 +105,7 @@ fn charge(budget: &mut Budget, shape: Shape) -> Result<(), Kind> {
     match shape {
         Shape::Int(digits) => budget.hash_work(digits),
         Shape::FrozenSet(length) => budget.hash_work(length as u64 + 1),
-        Shape::Unhashable(name) => Err(Kind::BadOperand(format!("unhashable type: '{name}'"))),
+        Shape::Unhashable(name) => Err(Kind::BadType(format!("unhashable type: '{name}'"))),
         Shape::Free | Shape::Float | Shape::Object | Shape::Tuple(_) => budget.hash_work(1),
     }
 }

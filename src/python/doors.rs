@@ -25,25 +25,26 @@ pub fn _genops<'py>(data: &Bound<'py, PyBytes>) -> PyResult<Vec<Bound<'py, PyTup
     let mut reader = Reader::new(data.as_bytes());
     let mut found = Vec::new();
     loop {
-        let op = reader.next_op().map_err(|error| {
-            super::errors::raise(py, Refusal::Stream(error, None), "the opcode table")
-        })?;
+        let op = reader
+            .next_op()
+            .map_err(|error| super::errors::raise(py, Refusal::Stream(error, None), None))?;
         let name = crate::stream::opcode::name(reader.code());
-        found.push((name, argument(py, op)?, reader.at()).into_pyobject(py)?);
+        found.push((name, argument(py, op, reader.code())?, reader.at()).into_pyobject(py)?);
         if op == Op::Stop {
             return Ok(found);
         }
     }
 }
 
-fn argument<'py>(py: Python<'py>, op: Op<'_>) -> PyResult<Bound<'py, PyAny>> {
+fn argument<'py>(py: Python<'py>, op: Op<'_>, code: u8) -> PyResult<Bound<'py, PyAny>> {
     let utf8 = |bytes: &[u8]| ffi::utf8(py, bytes).map(|value| value.into_bound(py));
     let latin1 = |bytes: &[u8]| ffi::latin1(py, bytes).map(|value| value.into_bound(py));
     let plain =
         |kind: crate::error::Kind| pyo3::exceptions::PyValueError::new_err(kind.to_string());
     Ok(match op {
         Op::Int(value) | Op::Get(value) => value.into_pyobject(py)?.into_any(),
-        Op::Bool(value) if code == b'I' => pyo3::types::PyBool::new(py, value).to_owned().into_any()
+        Op::Bool(value) if code == b'I' => {
+            pyo3::types::PyBool::new(py, value).to_owned().into_any()
         }
         Op::Long(bytes) => ffi::long(py, bytes)?.into_bound(py),
         Op::Decimal(digits) => {

@@ -5,7 +5,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::error::{Error, Kind};
-use crate::inspect::Inspection;
+use crate::inspect::{Context, Inspection};
 use crate::load::run::Refusal;
 
 /// `picklist.errors.choose(kind)`.
@@ -19,7 +19,7 @@ fn choose<'py>(py: Python<'py>, kind: &str) -> PyResult<Bound<'py, PyAny>> {
 
 /// The exception that a failed load raises. `title` says which policy and which data, for the first line of a refusal.
 #[cold]
-pub fn raise(py: Python<'_>, refusal: Refusal, title: &str) -> PyErr {
+pub fn raise(py: Python<'_>, refusal: Refusal, title: Option<&str>) -> PyErr {
     match refusal {
         Refusal::Raised(error) => error,
         Refusal::Stream(error, inspection) => {
@@ -32,11 +32,14 @@ fn build(
     py: Python<'_>,
     error: &Error,
     inspection: Option<&Inspection>,
-    title: &str,
+    title: Option<&str>,
 ) -> PyResult<PyErr> {
     let refused = inspection.filter(|inspection| !inspection.allowed());
     let message = match refused {
-        Some(inspection) if error.kind.is_refusal() => inspection.render_refusal(title),
+        Some(inspection) if error.kind.is_refusal() => inspection.render(Context {
+            source: title,
+            begun: false,
+        }),
         _ => error.to_string(),
     };
     let name = error.kind.class().name();
@@ -47,7 +50,7 @@ fn build(
     if let Some(inspection) = inspection {
         let report = py
             .import("json")?
-            .call_method1("loads", (inspection.to_json(),))?;
+            .call_method1("loads", (inspection.to_json().to_string(),))?;
         fields.set_item("report", report)?;
         fields.set_item("path", inspection.path_at(error.at))?;
     }
@@ -56,7 +59,10 @@ fn build(
             fields.set_item("module", module)?;
             fields.set_item("name", name)?;
             let blocked = match refused {
-                Some(inspection) => inspection.blocked(),
+                Some(inspection) => inspection
+                    .blocked()
+                    .map(|used| (used.module.clone(), used.name.clone()))
+                    .collect(),
                 None => vec![(module.clone(), name.clone())],
             };
             fields.set_item("blocked", PyTuple::new(py, blocked)?)?;

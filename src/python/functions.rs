@@ -96,10 +96,6 @@ impl<'py> Call<'py> {
             strict: self.strict,
         })
     }
-
-    fn title(&self, source: &str) -> String {
-        format!("policy {} ({source})", self.policy.get().title())
-    }
 }
 
 fn encoding(encoding: &str, errors: &str) -> Encoding {
@@ -131,9 +127,7 @@ fn load_bytes<'py>(data: &[u8], call: &Call<'py>) -> PyResult<Bound<'py, PyAny>>
         cache: &policy.cache,
         limits: &limits,
     };
-    load_slice(py, data, rules, call.options()?).map_err(|refusal| {
-        errors::raise(py, refusal, &call.title(&format!("{} bytes", data.len())))
-    })
+    load_slice(py, data, rules, call.options()?).map_err(|refusal| errors::raise(py, refusal, None))
 }
 
 /// Loads one pickle from a file, whose state an `Unpickler` keeps between calls.
@@ -152,7 +146,7 @@ pub fn load_with<'py>(
         limits: &limits,
     };
     load_file(py, file, buffer, memo, rules, call.options()?)
-        .map_err(|refusal| errors::raise(py, refusal, &call.title("a file")))
+        .map_err(|refusal| errors::raise(py, refusal, None))
 }
 
 /// Loads one pickle from a Python file object.

@@ -177,7 +177,7 @@ impl Unpickler {
         )
         .map_err(|fault| match fault {
             crate::load::Fault::Kind(kind) => {
-                errors::raise(py, Refusal::Stream(Error::new(*kind, 0, None), None), "")
+                errors::raise(py, Refusal::Stream(Error::new(*kind, 0, None), None), None)
             }
             crate::load::Fault::Raised(error) => *error,
             crate::load::Fault::Refused(_) => {
@@ -198,7 +198,7 @@ impl Unpickler {
         errors::raise(
             slf.py(),
             Refusal::Stream(Error::new(Kind::NoPersistentLoad, 0, None), None),
-            "",
+            None,
         )
     }
 
@@ -338,7 +338,7 @@ fn uninitialised(slf: &Bound<'_, Unpickler>) -> PyErr {
     errors::raise(
         py,
         Refusal::Stream(Error::new(Kind::Malformed(message), 0, None), None),
-        "",
+        None,
     )
 }
 

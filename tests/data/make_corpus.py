@@ -211,21 +211,21 @@ OPT_IN = [
         "[re.RegexFlag.IGNORECASE, re.RegexFlag.IGNORECASE | re.RegexFlag.DOTALL]",
         {"since": (3, 6), "base": ["enums"]},
     ),
-    ("object", "object()", {"allow": ["builtins.object"], "identity": True}),
+    ("object", "object()", {"base": ["std-extra"], "identity": True}),
     (
         "chainmap",
         "collections.ChainMap({u'a': 1}, {u'b': 2})",
-        {"since": (3, 3), "allow": ["collections.ChainMap"]},
+        {"since": (3, 3), "base": ["std-extra"]},
     ),
     (
         "userdict",
         "collections.UserDict({u'a': 1})",
-        {"since": (3, 0), "allow": ["collections.UserDict"]},
+        {"since": (3, 0), "base": ["std-extra"]},
     ),
     (
         "struct_time",
         "time.gmtime(0)",
-        {"allow": ["time.struct_time"], "identity": True, "since": (3, 0)},
+        {"base": ["std-extra"], "identity": True, "since": (3, 0)},
     ),
 ]
 

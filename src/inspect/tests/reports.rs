@@ -123,7 +123,7 @@ fn test_a_pickle_may_come_in_pieces() {
     let mut inspector = Inspector::new(Policy::std(), &options);
     for end in 1..whole.len() {
         assert!(
-            matches!(inspector.feed(&whole[..end], &[]), Fed::NeedMore),
+            matches!(inspector.feed(&whole[..end], &[]), Fed::NeedMore(_)),
             "{end}"
         );
     }
@@ -135,7 +135,7 @@ fn test_a_pickle_may_come_in_pieces() {
     let mut inspector = Inspector::new(Policy::std(), &options);
     for end in 1..framed.len() {
         assert!(
-            matches!(inspector.feed(&framed[..end], &[]), Fed::NeedMore),
+            matches!(inspector.feed(&framed[..end], &[]), Fed::NeedMore(_)),
             "{end}"
         );
     }
@@ -143,7 +143,7 @@ fn test_a_pickle_may_come_in_pieces() {
     let mut inspector = Inspector::new(Policy::std(), &options);
     assert!(matches!(inspector.feed(b"\x80\x04\xff", &[]), Fed::Done(found) if !found.allowed()));
     let mut inspector = Inspector::new(Policy::std(), &options);
-    assert!(matches!(inspector.feed(b"\x80\x04", &[]), Fed::NeedMore));
+    assert!(matches!(inspector.feed(b"\x80\x04", &[]), Fed::NeedMore(_)));
     let cut = inspector.finish(b"\x80\x04", &[]);
     assert_eq!(cut.fault.unwrap().kind, Kind::NoInput);
 }

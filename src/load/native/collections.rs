@@ -24,7 +24,7 @@ impl PyWorld<'_, '_> {
         keywords.set_item("maxlen", maxlen)?;
         let object = match items {
             Some(items) => {
-                self.price_contents(budget, items)?;
+                self.charge_copy(budget, items)?;
                 class.call((items.bound(self.py),), Some(&keywords))
             }
             None => class.call((), Some(&keywords)),
@@ -49,7 +49,7 @@ impl PyWorld<'_, '_> {
         let class = py.import("array")?.getattr("array")?;
         let object = match plan {
             Plan::ArrayItems { typecode, items } => {
-                self.price_contents(budget, &args[items])?;
+                self.charge_copy(budget, &args[items])?;
                 class.call1((typecode, args[items].bound(py)))
             }
             Plan::ArrayBytes {

@@ -48,9 +48,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 self.deque(budget, id, items.map(|at| &args[at]), maxlen)
             }
             Plan::DefaultDict { factory } => self.default_dict(id, factory),
-            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => {
-                self.array(budget, plan, args)
-            }
+            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => self.array(budget, plan, args),
             Plan::EnumValue(at) => self.enum_value(id, &args[at]),
             Plan::EnumName { class, name } => self.enum_name(class, &args[name]),
             Plan::FlagOr { class } => self.flag_or(class, &args[0], &args[1]),
@@ -62,9 +60,15 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     fn construct(&mut self, budget: &mut Budget, id: EntryId, args: &mut [Value]) -> Made<Self> {
         self.prepare(id)?;
         self.settle(args)?;
+        let native = self.policy.entry(id).meaning;
         for arg in args.iter() {
-            if arg.has_object() {
-                self.price_contents(budget, arg)?;
+            self.charge_copy(budget, arg)?;
+            match native {
+                Meaning::Native(Native::Set | Native::Counter) => {
+                    self.price_keys(budget, arg, false)?
+                }
+                Meaning::Native(Native::OrderedDict) => self.price_keys(budget, arg, true)?,
+                _ => {}
             }
         }
         let class = self.class(id)?;
