@@ -156,10 +156,7 @@ class TestDocuments:
             ('base = ["std"\n\n[[entry]\n', 3),
             ('# comment\nbase = ["nowhere"]\n', 2),
             ('allow = [\n  "app.Fine",\n  "os.system",\n]\n', 3),
-            (
-                '[[entry]]\nmodule = "app"\nname = "X"\n\n[[entry]]\nmodule = "os"\nname = "wait"\n',
-                5,
-            ),
+            ('[[entry]]\nmodule = "a"\nname = "X"\n\n[[entry]]\nmodule = "os"\nname = "wait"\n', 5),
             ('\n[[entry]]\nmodule = "app"\nname = "X"\nnew = "(int"\n', 2),
             ('[[entry]]\nmodule = "app"\nname = "X"\nsurprise = 1\n', 4),
             ('\n\n[rename]\n"a:b" = "c"\n', 3),
