@@ -39,6 +39,8 @@ mod _picklist {
     use crate::python::policy::PyPolicy;
     #[pymodule_export]
     use crate::python::unpickler::Unpickler;
+    #[pymodule_export]
+    use crate::python::verdict::Verdict;
     use pyo3::prelude::*;
 
     /// `loads` and `load` are the same two functions.

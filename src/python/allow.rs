@@ -192,40 +192,39 @@ impl Allow {
 /// The entry as it would be typed.
 pub fn describe(path: &str, grant: &Grant, dangerously: bool) -> String {
     let has = |right| grant.rights.contains(right);
-    let mut text = if dangerously {
-        format!("Allow.dangerously({path:?}")
-    } else {
-        format!("Allow({path:?}")
-    };
+    let mut parts = vec![format!("{path:?}")];
     for (right, name, contract) in [
         (Rights::CALL, "call", &grant.call),
         (Rights::NEW, "new", &grant.new),
     ] {
         if has(right) && *contract == Contract::anything() {
-            text += &format!(", {name}=True");
+            parts.push(format!("{name}=True"));
         } else if has(right) {
-            text += &format!(", {name}={:?}", contract.to_string());
+            parts.push(format!("{name}={:?}", contract.to_string()));
         }
     }
     if has(Rights::STATE) {
-        text += &match &grant.fields {
-            Fields::Any => ", state=True".to_owned(),
-            Fields::Setstate => ", state=\"setstate\"".to_owned(),
-            Fields::Only(names) => format!(", state={:?}", names.iter().collect::<Vec<_>>()),
+        parts.push(match &grant.fields {
+            Fields::Any => "state=True".to_owned(),
+            Fields::Setstate => "state=\"setstate\"".to_owned(),
+            Fields::Only(names) => format!("state={:?}", names.iter().collect::<Vec<_>>()),
             Fields::Except(names) => {
-                format!(
-                    ", state={{\"except\": {:?}}}",
-                    names.iter().collect::<Vec<_>>()
-                )
+                let names: Vec<_> = names.iter().collect();
+                format!("state={{\"except\": {names:?}}}")
             }
-        };
+        });
     }
     for (right, name) in FILLS {
         if has(right) {
-            text += &format!(", {name}=True");
+            parts.push(format!("{name}=True"));
         }
     }
-    text + ")"
+    let constructor = if dangerously {
+        "Allow.dangerously"
+    } else {
+        "Allow"
+    };
+    format!("{constructor}({})", parts.join(", "))
 }
 
 const FILLS: [(Rights, &str); 3] = [
@@ -307,7 +306,7 @@ fn contract(
     let Ok(text) = given.cast::<PyString>() else {
         let kind = given.get_type().name()?;
         return Err(PyTypeError::new_err(format!(
-            "{name}= takes a contract such as \"(int, str?)\", or True for any arguments, not a {kind}"
+            "{name}= takes a contract such as \"(int, str?)\", or True for any arguments, not {kind}"
         )));
     };
     match Contract::parse(&text.to_cow()?) {
@@ -365,7 +364,14 @@ fn field_names(names: &Bound<'_, PyAny>, keyword: &str) -> PyResult<BTreeSet<Box
     }
     let mut read = BTreeSet::new();
     for name in names.try_iter()? {
-        read.insert(name?.extract::<String>()?.into_boxed_str());
+        let name = name?;
+        let Ok(text) = name.extract::<String>() else {
+            let name = name.repr()?;
+            return Err(PyTypeError::new_err(format!(
+                "{keyword}= takes the names of attributes, and {name} is no str"
+            )));
+        };
+        read.insert(text.into_boxed_str());
     }
     Ok(read)
 }

@@ -241,7 +241,7 @@ fn whole_number(name: &str, value: &Bound<'_, PyAny>, maximum: u64) -> PyResult<
     if !is_int {
         let kind = kind.name()?;
         return Err(PyValueError::new_err(format!(
-            "{name} must be a whole number or None, not a {kind}"
+            "{name} must be a whole number or None, not {kind}"
         )));
     }
     if value.lt(0)? {

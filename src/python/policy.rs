@@ -6,6 +6,7 @@ mod documents;
 mod members;
 mod memory;
 mod module;
+mod show;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -24,11 +25,8 @@ use super::verdict::Verdict;
 use crate::load::globals::Cache;
 use crate::machine::budget;
 use crate::policy::{Policy, split_path};
-use assemble::{add, copy, extensions, join, renamed};
+use assemble::{add, extensions, renamed};
 pub use memory::{default_policy, with_allow};
-
-/// Entries that `repr` prints before it counts the rest.
-const SHOWN: usize = 8;
 
 /// An allowlist: what pickles may mention, call, instantiate and fill.
 ///
@@ -121,7 +119,7 @@ impl PyPolicy {
             Some(load) if !load.is_callable() => {
                 let kind = load.get_type().name()?;
                 return Err(PyTypeError::new_err(format!(
-                    "persistent_load must be callable, not a {kind}"
+                    "persistent_load must be callable, not {kind}"
                 )));
             }
             load => load.map(|load| load.clone().unbind()),
@@ -144,57 +142,19 @@ impl PyPolicy {
     }
 
     fn __or__(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
-        let policy = self
-            .inner
-            .union(&other.inner)
-            .map_err(|error| wrong(py, &error))?;
-        let mut given = copy(py, &self.given);
-        for target in copy(py, &other.given) {
-            join(py, &mut given, target)?;
-        }
-        let limits = match (&self.limits, &other.limits) {
-            (Some(a), Some(b)) if a != b => {
-                return Err(policy_error(
-                    py,
-                    "the two policies have different limits, which cannot be combined",
-                ));
-            }
-            (a, b) => a.as_ref().or(b.as_ref()).cloned(),
-        };
-        let persistent_load = match (&self.persistent_load, &other.persistent_load) {
-            (Some(a), Some(b)) if !a.bind(py).eq(b)? => {
-                return Err(policy_error(
-                    py,
-                    "the two policies have a persistent_load each, which cannot be combined",
-                ));
-            }
-            (a, b) => a.as_ref().or(b.as_ref()).map(|load| load.clone_ref(py)),
-        };
-        Self::assemble(py, policy, given, limits, persistent_load)
+        self.union(py, other)
     }
 
     /// Whether a class, function or name is allowed.
-    fn __contains__(&self, target: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = target.py();
-        let (module, name, object) = if let Ok(path) = target.cast::<PyString>() {
-            match split_path(&path.to_cow()?) {
-                Ok((module, name)) => (module.to_owned(), name.to_owned(), None),
-                Err(_) => return Ok(false),
-            }
-        } else {
-            match Target::of(target) {
-                Ok(target) => (target.module, target.name, target.object),
-                Err(_) => return Ok(false),
-            }
+    fn __contains__(&self, target: &Bound<'_, PyAny>) -> bool {
+        let Ok(target) = Target::of(target) else {
+            return false;
         };
-        if self.inner.is_unrestricted() {
-            return Ok(true);
-        }
-        let other = |known: &Target| {
-            let same_name = known.module == module && known.name == name;
-            same_name && matches!((&known.object, &object), (Some(a), Some(b)) if !a.is(b.bind(py)))
+        let impostor = |known: &Target| {
+            known.module == target.module && known.name == target.name && !known.is(&target)
         };
-        Ok(Verdict::of(&self.inner, &module, &name).is_allowed() && !self.given.iter().any(other))
+        let verdict = Verdict::of(&self.inner, &target.module, &target.name);
+        verdict.is_allowed() && !self.given.iter().any(impostor)
     }
 
     /// Return what the policy says about a name, as a pickle of protocol 3 or later writes it.
@@ -206,20 +166,20 @@ impl PyPolicy {
     fn explain(&self, py: Python<'_>, name: &str) -> PyResult<String> {
         let (module, qualname) = split_path(name).map_err(|error| wrong(py, &error))?;
         let verdict = Verdict::of(&self.inner, module, qualname);
-        let mut text = verdict.explain(&self.inner, &self.title());
+        let mut lines = verdict.explain(&self.inner, &self.title());
         if !verdict.is_allowed() && !name.contains(':') {
-            for (dot, _) in name.match_indices('.') {
-                let (module, rest) = (&name[..dot], &name[dot + 1..]);
-                if Verdict::of(&self.inner, module, rest).is_allowed()
-                    && !self.inner.is_unrestricted()
-                {
-                    text += &format!(
-                        "\n  {module}:{rest} is allowed: a nested class is written with a colon"
-                    );
+            let splits = name.match_indices('.');
+            let splits =
+                splits.filter_map(|(dot, _)| Some((name.get(..dot)?, name.get(dot + 1..)?)));
+            for (module, rest) in splits {
+                if Verdict::of(&self.inner, module, rest).is_allowed() {
+                    lines.push(format!(
+                        "  {module}:{rest} is allowed: a nested class is written with a colon"
+                    ));
                 }
             }
         }
-        Ok(text)
+        Ok(lines.join("\n"))
     }
 
     /// Read a policy from a TOML file, as `to_toml` writes it.
@@ -265,9 +225,15 @@ impl PyPolicy {
     #[staticmethod]
     fn from_module(module: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = module.py();
-        let module = match module.cast::<PyString>() {
-            Ok(name) => py.import(name)?,
-            Err(_) => module.cast::<PyModule>()?.clone(),
+        let module = if let Ok(name) = module.cast::<PyString>() {
+            py.import(name)?
+        } else if let Ok(module) = module.cast::<PyModule>() {
+            module.clone()
+        } else {
+            let kind = module.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "from_module() takes a module or its name, not {kind}"
+            )));
         };
         let (policy, given) = add(
             py,
@@ -311,11 +277,12 @@ impl PyPolicy {
     fn _restore(
         py: Python<'_>,
         document: &str,
-        given: Vec<Bound<'_, PyAny>>,
+        given: &Bound<'_, PyAny>,
         limits: Option<&Bound<'_, Limits>>,
         persistent_load: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let policy = Policy::from_toml(document).map_err(|error| wrong(py, &error))?;
+        let given = items(given)?;
         let given = given.iter().map(Target::of).collect::<PyResult<_>>()?;
         let limits = limits.map(|limits| limits.get().inner.clone());
         Self::assemble(py, policy, given, limits, persistent_load)
@@ -372,29 +339,7 @@ impl PyPolicy {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        if self.inner.is_unrestricted() {
-            return Ok("<Policy.unrestricted(): allows everything>".to_owned());
-        }
-        let mut listed: Vec<String> = self.listed().take(SHOWN).collect();
-        let more = self.listed().skip(SHOWN).count();
-        if more > 0 {
-            listed.push(format!("... and {more} more"));
-        }
-        let mut parts = Vec::new();
-        if !listed.is_empty() {
-            parts.push(format!("[{}]", listed.join(", ")));
-        }
-        parts.push(format!("base={}", self.base()));
-        if let Some(inner) = self.limits.clone() {
-            parts.push(format!(
-                "limits={}",
-                Bound::new(py, Limits { inner })?.repr()?
-            ));
-        }
-        if let Some(load) = &self.persistent_load {
-            parts.push(format!("persistent_load={}", load.bind(py).repr()?));
-        }
-        Ok(format!("Policy({})", parts.join(", ")))
+        self.typed(py)
     }
 
     /// Load a pickle under this policy, as `pickle.loads` does without one.
@@ -473,6 +418,27 @@ impl PyPolicy {
             .unpickler
             .get()
             .map_or(class, |class| class.clone_ref(py)))
+    }
+
+    /// The class `picklist.Pickler`.
+    #[getter(Pickler)]
+    #[allow(clippy::unused_self, reason = "the shape of the pickle module")]
+    fn pickler<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        module::get(py, "Pickler")
+    }
+
+    /// The same as `pickle.HIGHEST_PROTOCOL`.
+    #[getter(HIGHEST_PROTOCOL)]
+    #[allow(clippy::unused_self, reason = "the shape of the pickle module")]
+    fn highest_protocol<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        module::get(py, "HIGHEST_PROTOCOL")
+    }
+
+    /// The same as `pickle.DEFAULT_PROTOCOL`.
+    #[getter(DEFAULT_PROTOCOL)]
+    #[allow(clippy::unused_self, reason = "the shape of the pickle module")]
+    fn default_protocol<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        module::get(py, "DEFAULT_PROTOCOL")
     }
 
     /// ``"picklist"``: libraries that take a ``pickle_module`` ask for its name.

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::allow::spelled;
 use crate::policy::{Entry, Meaning, Policy, Rights};
 
 /// What a policy says about one name; true if the name is allowed.
@@ -73,12 +74,12 @@ impl Verdict {
         if policy.is_unrestricted() {
             verdict.allowed = true;
             verdict.rights = Rights::ALL.iter().collect();
-            verdict.why = "an unrestricted policy allows everything".to_owned();
+            verdict.why = String::from("an unrestricted policy allows everything");
             return verdict;
         }
         match policy.lookup(module, name).map(|id| policy.entry(id)) {
             Some(entry) if entry.meaning == Meaning::Scope => {
-                verdict.why = "only names inside it are listed".to_owned();
+                verdict.why = String::from("only names inside it are listed");
             }
             Some(entry) => verdict.allow(entry),
             None => verdict.why = refusal(module, name),
@@ -102,29 +103,36 @@ impl Verdict {
         };
     }
 
-    /// The sentences of `Policy.explain`.
-    pub fn explain(&self, policy: &Policy, title: &str) -> String {
+    /// The sentences of `Policy.explain`, a line each.
+    pub fn explain(&self, policy: &Policy, title: &str) -> Vec<String> {
         let word = if self.allowed {
-            "allowed by policy"
+            "allowed"
         } else {
-            "not allowed by policy"
+            "not allowed"
         };
-        let mut text = format!("{} is {word} {title}: {}", self.path(), self.why);
+        let mut lines = vec![format!(
+            "{} is {word} by policy {title}: {}",
+            self.path(),
+            self.why
+        )];
+        let presets = Policy::presets_with(&self.module, &self.name);
         if self.allowed {
-            text += &format!("\n  a pickle may use it for: {}", self.rights.join(", "));
+            lines.push(format!(
+                "  a pickle may use it for: {}",
+                self.rights.join(", ")
+            ));
             if let Some(entry) = policy.lookup(&self.module, &self.name) {
-                text += described(policy.entry(entry));
+                lines.push(described(policy.entry(entry)).to_owned());
             }
-        } else if !Policy::presets_with(&self.module, &self.name).is_empty() {
-            let preset = Policy::presets_with(&self.module, &self.name)[0];
-            text += &format!("\n  to allow it:  Policy(base=[\"std\", {preset:?}])");
+        } else if let Some(preset) = presets.first() {
+            lines.push(format!(
+                "  to allow it:  Policy(base=[\"std\", {preset:?}])"
+            ));
         } else if Policy::gadget(&self.module, &self.name).is_none() {
-            text += &format!(
-                "\n  to allow it:  Policy([\"{}:{}\"])",
-                self.module, self.name
-            );
+            let path = spelled(&self.module, &self.name);
+            lines.push(format!("  to allow it:  Policy([{path:?}])"));
         }
-        text
+        lines
     }
 
     /// The pair in the form that Python prints.
@@ -140,13 +148,13 @@ impl Verdict {
 
 fn described(entry: &Entry) -> &'static str {
     if matches!(entry.meaning, Meaning::Native(_)) {
-        "\n  it is built natively, so that no Python code of its own runs"
+        "  it is built natively, so that no Python code of its own runs"
     } else if entry.is_unsettled() {
-        "\n  its arguments and fields are known once it is imported, by the first pickle that passes"
+        "  its arguments and fields are known once it is imported, by the first pickle that passes"
     } else if entry.runs_code() {
-        "\n  using it may run its own Python code"
+        "  using it may run its own Python code"
     } else {
-        "\n  no Python code of its own runs"
+        "  no Python code of its own runs"
     }
 }
 

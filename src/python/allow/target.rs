@@ -49,10 +49,13 @@ impl Target {
         let Some((module, name)) = pair_of(object)? else {
             return Err(unfit(object)?);
         };
-        let found = find(py, &module, &name)?.is_some_and(|known| known.is(object));
-        let has_own_name =
-            object.is_instance_of::<PyType>() || object.is_instance_of::<PyFunction>();
-        if !found && module == "builtins" {
+        let is_class = object.is_instance_of::<PyType>();
+        let found = match find(py, &module, &name)? {
+            // A method is made anew whenever it is looked up.
+            Some(known) => known.is(object) || is_method(object)? && known.eq(object)?,
+            None => false,
+        };
+        if !found && is_class && module == "builtins" {
             let reason = Policy::gadget("types", types_name(object)?.as_deref().unwrap_or(""))
                 .unwrap_or("no pickle can name it");
             return Err(policy_error(
@@ -64,7 +67,7 @@ impl Target {
                 ),
             ));
         }
-        if !found && !has_own_name {
+        if !found && !is_class && !object.is_instance_of::<PyFunction>() {
             return Err(unfit(object)?);
         }
         Ok(Self {
@@ -81,6 +84,7 @@ impl Target {
     }
 
     /// The target again.
+    #[must_use]
     pub fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
             module: self.module.clone(),
@@ -93,7 +97,8 @@ impl Target {
     /// Whether both name the same thing.
     pub fn is(&self, other: &Self) -> bool {
         let objects = match (&self.object, &other.object) {
-            (Some(a), Some(b)) => a.is(b),
+            // Found under one name, they are one: a method is made anew whenever it is looked up.
+            (Some(a), Some(b)) => a.is(b) || self.found && other.found,
             (Some(_), None) => self.found,
             (None, Some(_)) => other.found,
             (None, None) => true,
@@ -157,17 +162,16 @@ pub fn find<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Option<B
         return Ok(None);
     };
     for part in name.split('.') {
-        let Ok(names) = object.getattr("__dict__") else {
-            return Ok(None);
+        let next = if object.is_instance_of::<PyType>() {
+            object.getattr(part)
+        } else {
+            // Not `getattr`: a module's own `__getattr__` might import.
+            object
+                .getattr("__dict__")
+                .and_then(|names| names.get_item(part))
         };
-        match names.get_item(part) {
-            Ok(next) => object = next,
-            // A class method of a C type, for instance: it stands in a base.
-            Err(_) => match object.getattr(part) {
-                Ok(next) if object.is_instance_of::<PyType>() => object = next,
-                _ => return Ok(None),
-            },
-        }
+        let Ok(next) = next else { return Ok(None) };
+        object = next;
     }
     Ok(Some(object))
 }
@@ -181,7 +185,7 @@ fn pair_of(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>> {
     if !object.is_callable() {
         return Ok(None);
     }
-    let owner = if object.is_instance_of::<PyCFunction>() || is_bound_method(object)? {
+    let owner = if is_method(object)? {
         object.getattr_opt("__self__")?
     } else {
         None
@@ -199,9 +203,10 @@ fn pair_of(object: &Bound<'_, PyAny>) -> PyResult<Option<(String, String)>> {
     Ok(module.zip(name))
 }
 
-fn is_bound_method(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+/// Whether it is bound to the object or class in its `__self__`.
+fn is_method(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let method = object.py().import("types")?.getattr("MethodType")?;
-    object.is_instance(&method)
+    Ok(object.is_instance_of::<PyCFunction>() || object.is_instance(&method)?)
 }
 
 /// The name in `types` of a type that is hidden in the interpreter.
@@ -219,6 +224,6 @@ fn unfit(object: &Bound<'_, PyAny>) -> PyResult<PyErr> {
     let kind = object.get_type().name()?;
     Ok(PyTypeError::new_err(format!(
         "allow= takes classes, functions, names such as \"pkg.mod.Name\" or \"pkg.mod:Outer.Inner\", \
-         and Allow(...), not a {kind}"
+         and Allow(...), not {kind}"
     )))
 }

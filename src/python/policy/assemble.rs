@@ -9,8 +9,8 @@ use pyo3::types::{PyMapping, PyString};
 use super::PyPolicy;
 use crate::load::globals::Cache;
 use crate::machine::budget;
-use crate::policy::{Entry, Meaning, Policy, PolicyBuilder, Preset, split_path};
-use crate::python::allow::{Allow, Target, describe, spelled, wrong};
+use crate::policy::{Meaning, Policy, PolicyBuilder, split_path};
+use crate::python::allow::{Allow, Target, wrong};
 use crate::python::errors::policy_error;
 
 impl PyPolicy {
@@ -52,65 +52,35 @@ impl PyPolicy {
         Self::assemble(py, policy, given, self.limits.clone(), load)
     }
 
-    /// The entries beyond the presets, as they would be typed.
-    pub(super) fn listed(&self) -> impl Iterator<Item = String> {
-        let own = |entry: &&Entry| entry.preset.is_none() && entry.meaning != Meaning::Scope;
-        let entries = self.inner.entries().map(|(_, entry)| entry);
-        entries.filter(own).map(|entry| {
-            let path = spelled(&entry.module, &entry.name);
-            match entry.declared() {
-                Some(grant) => describe(&path, grant, entry.is_dangerous()),
-                None => format!("{path:?}"),
+    /// What either of the two allows; limits and `persistent_load` of the one that has them.
+    pub(super) fn union(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        let policy = self
+            .inner
+            .union(&other.inner)
+            .map_err(|error| wrong(py, &error))?;
+        let mut given = copy(py, &self.given);
+        for target in copy(py, &other.given) {
+            join(py, &mut given, target)?;
+        }
+        let limits = match (&self.limits, &other.limits) {
+            (Some(a), Some(b)) if a != b => {
+                return Err(policy_error(
+                    py,
+                    "the two policies have different limits, which cannot be combined",
+                ));
             }
-        })
-    }
-
-    /// `base=` as it would be typed.
-    pub(super) fn base(&self) -> String {
-        match self.bases().as_slice() {
-            [] => "\"plain\"".to_owned(),
-            [base] => format!("{base:?}"),
-            bases => format!("{bases:?}"),
-        }
-    }
-
-    /// The presets without those that another one includes.
-    fn bases(&self) -> Vec<&'static str> {
-        let presets: Vec<&'static str> = self.inner.presets().collect();
-        let included = |name: &str| {
-            let others = Preset::all()
-                .iter()
-                .filter(|preset| presets.contains(&preset.name));
-            others
-                .flat_map(|preset| &preset.extends)
-                .any(|base| base == name)
+            (a, b) => a.as_ref().or(b.as_ref()).cloned(),
         };
-        presets
-            .iter()
-            .copied()
-            .filter(|name| !included(name))
-            .collect()
-    }
-
-    /// The policy's name in messages: its presets, and how much was added to them.
-    pub fn title(&self) -> String {
-        if self.inner.is_unrestricted() {
-            return "'unrestricted'".to_owned();
-        }
-        let mut names: Vec<String> = self
-            .bases()
-            .iter()
-            .map(|name| format!("'{name}'"))
-            .collect();
-        if names.is_empty() {
-            names.push("'plain'".to_owned());
-        }
-        match self.listed().count() {
-            0 => {}
-            1 => names.push("1 entry".to_owned()),
-            more => names.push(format!("{more} entries")),
-        }
-        names.join(" + ")
+        let persistent_load = match (&self.persistent_load, &other.persistent_load) {
+            (Some(a), Some(b)) if !a.bind(py).eq(b)? => {
+                return Err(policy_error(
+                    py,
+                    "the two policies have a persistent_load each, which cannot be combined",
+                ));
+            }
+            (a, b) => a.as_ref().or(b.as_ref()).map(|load| load.clone_ref(py)),
+        };
+        Self::assemble(py, policy, given, limits, persistent_load)
     }
 }
 
@@ -133,6 +103,7 @@ pub(super) fn add(
             continue;
         }
         let target = Target::of(item)?;
+        refuse_impostor(py, &policy, &target)?;
         if !is_another_spelling(&policy, &target) {
             let added = builder.allow(&target.module, &target.name);
             builder = added.map_err(|error| wrong(py, &error))?;
@@ -154,6 +125,24 @@ fn is_another_spelling(policy: &Policy, target: &Target) -> bool {
         let own_name = (&*entry.module, &*entry.name) == (&*target.module, &*target.name);
         matches!(entry.meaning, Meaning::Native(_)) && !own_name
     })
+}
+
+/// A class that bears the name of a native type without being it would be silently replaced by that type.
+fn refuse_impostor(py: Python<'_>, policy: &Policy, target: &Target) -> PyResult<()> {
+    let (module, name) = policy.canonical(&target.module, &target.name, false);
+    let entry = policy.lookup(module, name).map(|id| policy.entry(id));
+    match entry.map(|entry| entry.meaning) {
+        Some(Meaning::Native(_)) if !target.found => {
+            let what = target.path();
+            Err(policy_error(
+                py,
+                &format!(
+                    "{what} is built natively, and the object given is not what that name means"
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Adds a target that came with an object; the same name for two objects would be a guess.
@@ -252,13 +241,11 @@ fn name_pair(given: &Bound<'_, PyAny>) -> PyResult<Name> {
             None => Name::Module(text.into_owned()),
         });
     }
-    match given.extract::<(String, String)>() {
-        Ok((module, name)) => Ok(Name::Pair(module, name)),
-        Err(_) => {
-            let given = given.repr()?;
-            Err(PyTypeError::new_err(format!(
-                "{given} is no name: write (\"pkg.mod\", \"Name\")"
-            )))
-        }
+    if let Ok((module, name)) = given.extract() {
+        return Ok(Name::Pair(module, name));
     }
+    let given = given.repr()?;
+    Err(PyTypeError::new_err(format!(
+        "{given} is no name: write (\"pkg.mod\", \"Name\")"
+    )))
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple, PyTupleMethods};
 
 use super::PyPolicy;
 use crate::policy::Policy;
@@ -18,7 +18,7 @@ const KEPT: usize = 32;
 struct Extended {
     policy: Py<PyPolicy>,
     allow: Vec<Py<PyAny>>,
-    extended: Py<PyPolicy>,
+    outcome: Py<PyPolicy>,
 }
 
 static RECENT: Mutex<VecDeque<Extended>> = Mutex::new(VecDeque::new());
@@ -45,7 +45,7 @@ pub fn with_allow<'py>(
     };
     if allow
         .cast_exact::<PyTuple>()
-        .is_ok_and(|allow| allow.is_empty())
+        .is_ok_and(PyTupleMethods::is_empty)
     {
         return Ok(policy);
     }
@@ -61,7 +61,7 @@ pub fn with_allow<'py>(
         Extended {
             policy: policy.unbind(),
             allow: allow.into_iter().map(Bound::unbind).collect(),
-            extended: extended.clone().unbind(),
+            outcome: extended.clone().unbind(),
         },
         py,
     );
@@ -86,10 +86,10 @@ fn recall<'py>(
                 .all(|(a, b)| same(a.bind(py), b))
     })?;
     let kept = if at == 0 {
-        recent.front()?.extended.clone_ref(py)
+        recent.front()?.outcome.clone_ref(py)
     } else {
         let found = recent.remove(at)?;
-        let extended = found.extended.clone_ref(py);
+        let extended = found.outcome.clone_ref(py);
         recent.push_front(found);
         extended
     };

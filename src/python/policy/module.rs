@@ -42,9 +42,6 @@ pub fn get<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
 
 /// Whether the pickle module exports the name.
 pub fn is_public(py: Python<'_>, name: &str) -> PyResult<bool> {
-    if name == "DEFAULT_PROTOCOL" || name == "HIGHEST_PROTOCOL" {
-        return Ok(true);
-    }
     py.import("pickle")?.getattr("__all__")?.contains(name)
 }
 
