@@ -236,6 +236,13 @@ impl Value {
         kind as usize
     }
 
+    /// Whether the object is `None`.
+    #[inline(always)]
+    pub fn is_none(&self) -> bool {
+        // SAFETY: only an address is taken.
+        self.object == unsafe { ffi::Py_None() }
+    }
+
     /// Whether the object is an exact str.
     #[inline(always)]
     pub fn is_str(&self) -> bool {
@@ -671,4 +678,106 @@ pub fn tuple_item<'a, 'py>(
     }
     // SAFETY: a borrowed reference out of an immutable container that lives for `'a`.
     Some(unsafe { Borrowed::from_ptr(tuple.py(), item) })
+}
+
+/// The version of a class, which changes whenever the class or a base does; 0: the interpreter keeps none.
+#[inline(always)]
+pub fn version_of(class: &Value) -> u32 {
+    debug_assert!(class.has_object());
+    // SAFETY: the caller keeps a class there.
+    unsafe { (*class.object.cast::<ffi::PyTypeObject>()).tp_version_tag }
+}
+
+/// The slots that decide how instances may be made and filled.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots {
+    /// `tp_new` is `object`'s.
+    pub plain_new: bool,
+    /// `tp_getattro` and `tp_setattro` are `object`'s.
+    pub plain_attributes: bool,
+    /// The class keeps no finalizer of its own.
+    pub plain_end: bool,
+    /// `tp_version_tag`.
+    pub version: u32,
+}
+
+/// Looks at a class's slots.
+pub fn slots_of(class: &Bound<'_, PyType>) -> Slots {
+    let kind = class.as_type_ptr();
+    let base = &raw const ffi::PyBaseObject_Type;
+    // SAFETY: both are live types, whose slots are only read and compared.
+    let (kind, base) = unsafe { (&*kind, &*base) };
+    let same = |a: Option<ffi::setattrofunc>, b: ffi::setattrofunc| {
+        a.is_some_and(|a| ptr::fn_addr_eq(a, b))
+    };
+    let new = match (kind.tp_new, base.tp_new) {
+        (Some(a), Some(b)) => ptr::fn_addr_eq(a, b),
+        _ => false,
+    };
+    let get = kind
+        .tp_getattro
+        .is_some_and(|get| ptr::fn_addr_eq(get, ffi::PyObject_GenericGetAttr as ffi::getattrofunc));
+    Slots {
+        plain_new: new,
+        plain_attributes: get
+            && same(
+                kind.tp_setattro,
+                ffi::PyObject_GenericSetAttr as ffi::setattrofunc,
+            ),
+        plain_end: kind.tp_finalize.is_none() && kind.tp_del.is_none(),
+        version: kind.tp_version_tag,
+    }
+}
+
+/// An instance of a class whose `__new__` is `object`'s.
+#[inline]
+pub fn plain_instance(py: Python<'_>, class: &Value, entry: u32) -> Make {
+    let kind = class.object.cast::<ffi::PyTypeObject>();
+    // SAFETY: the caller keeps a class there; the empty tuple is a new reference to the singleton.
+    let object = unsafe {
+        let args = ffi::PyTuple_New(0);
+        let object = ffi::PyBaseObject_Type
+            .tp_new
+            .map_or(ptr::null_mut(), |new| new(kind, args, ptr::null_mut()));
+        ffi::Py_DECREF(args);
+        object
+    };
+    made(
+        py,
+        object,
+        Tag::Fresh as u64 | TRACKED | DEPTH_ONE | u64::from(entry) << ENTRY_SHIFT,
+    )
+}
+
+/// An instance of a subclass of tuple that adds no fields, of the items, which are moved into it.
+#[inline]
+pub fn tuple_instance(py: Python<'_>, class: &Value, items: &mut [Value], entry: u32) -> Make {
+    let kind = class.object.cast::<ffi::PyTypeObject>();
+    // SAFETY: the caller keeps a subclass of tuple there, whose `tp_alloc` takes the number of items.
+    let object = unsafe {
+        (*kind).tp_alloc.map_or(ptr::null_mut(), |alloc| {
+            alloc(kind, items.len().cast_signed())
+        })
+    };
+    if object.is_null() {
+        return Err(raised(py));
+    }
+    for (at, item) in items.iter_mut().enumerate() {
+        // SAFETY: a new tuple of this length; the reference is handed over.
+        unsafe { ffi::PyTuple_SET_ITEM(object, at.cast_signed(), item.take_object()) }
+    }
+    Ok(Value {
+        object,
+        info: Tag::Fresh as u64 | TRACKED | u64::from(entry) << ENTRY_SHIFT,
+    })
+}
+
+/// Sets an attribute as `object.__setattr__` does.
+#[inline]
+pub fn set_attribute(py: Python<'_>, object: &Value, name: &Value, value: &Value) -> PyResult<()> {
+    // SAFETY: live objects, the name an exact str.
+    if unsafe { ffi::PyObject_GenericSetAttr(object.object, name.object, value.object) } < 0 {
+        return Err(raised(py));
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ pub mod ffi;
 pub mod fill;
 pub mod free;
 pub mod globals;
+mod instances;
 pub mod keys;
 pub mod look;
 pub mod native;
@@ -131,6 +132,7 @@ pub struct PyWorld<'a, 'py> {
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
+    quick: instances::Quick,
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
@@ -165,6 +167,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             symbols: Vec::new(),
             types: HashMap::new(),
             last_type: (0, EntryId(u32::MAX)),
+            quick: instances::Quick::default(),
             found: HashMap::new(),
             collisions: Collisions::default(),
             remembered: Vec::new(),
@@ -483,6 +486,9 @@ impl<'py> World for PyWorld<'_, 'py> {
         class: Value,
         args: &mut [Value],
     ) -> Made<Self> {
+        if let Some(value) = self.quick_instance(budget, &class, args)? {
+            return Ok(value);
+        }
         self.new_instance(site, budget, class, args)
     }
 
@@ -515,6 +521,26 @@ impl<'py> World for PyWorld<'_, 'py> {
         state: Value,
     ) -> Done<Self> {
         self.give_state(site, budget, object, state)
+    }
+
+    #[inline(always)]
+    fn is_none(value: &Value) -> bool {
+        value.is_none()
+    }
+
+    fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
+        self.takes_quickly(object, slots)
+    }
+
+    fn build_attributes(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        pairs: &mut [Value],
+        _slots: bool,
+    ) -> Done<Self> {
+        self.set_quickly(budget, object, pairs)
     }
 
     fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {
