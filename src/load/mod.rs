@@ -98,7 +98,7 @@ pub struct Options<'py> {
     /// The `find_class` of a subclass, which steps around the policy as it does with `pickle`.
     pub find_class: Option<Bound<'py, PyAny>>,
     /// Where the protocol is noted for a `find_class` that asks its base class.
-    pub protocol: std::sync::Arc<std::sync::atomic::AtomicU8>,
+    pub protocol: Option<std::sync::Arc<std::sync::atomic::AtomicU8>>,
     /// Whether leftovers on the stack and bytes after STOP are refused.
     pub strict: bool,
 }
