@@ -6,11 +6,34 @@ use super::note::{Id, NOBODY, Note, Part};
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
-use crate::machine::hashing;
 use crate::machine::world::Site;
-use crate::policy::{Attempt, EntryId, Fields, Look, Meaning, Native, Plan, Refusal, Rights};
+use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Plan, Refusal, Rights};
 
 type Noted = Result<Note, Stop>;
+
+/// Arguments copied out of the arena, which a call may fill meanwhile; few of them need no allocation.
+#[derive(Default)]
+struct Copied {
+    few: [Note; 6],
+    count: usize,
+    many: Vec<Note>,
+}
+
+impl Copied {
+    fn of(items: &[Note]) -> Self {
+        let mut copied = Self::default();
+        match copied.few.get_mut(..items.len()) {
+            Some(slots) => slots.copy_from_slice(items),
+            None => copied.many = items.to_vec(),
+        }
+        copied.count = items.len();
+        copied
+    }
+
+    fn items(&self) -> &[Note] {
+        self.few.get(..self.count).unwrap_or(&self.many)
+    }
+}
 
 /// How a class or function is used.
 #[derive(Clone, Copy)]
@@ -60,7 +83,7 @@ impl NoteWorld<'_> {
         args: Note,
     ) -> Noted {
         match self.arguments(site, budget, args)? {
-            Some(args) => self.call_items(site, budget, callable, &args),
+            Some(args) => self.call_items(site, budget, callable, args.items()),
             None => self.nothing(self.user(callable), &[], 1),
         }
     }
@@ -78,14 +101,14 @@ impl NoteWorld<'_> {
             return self.nothing(self.user(class), &[], 1);
         };
         let Some(kwargs) = kwargs else {
-            return self.new_items(site, budget, class, &args, None);
+            return self.new_items(site, budget, class, args.items(), None);
         };
         let Note::Dict(_) = kwargs else {
             if !self.is_nothing(kwargs) {
                 let kind = Kind::BadOperand("NEWOBJ_EX kwargs argument must be a dict".into());
                 self.uses.refuse_value(site, kind, "keywords");
             }
-            return self.nothing(self.user(class), &args, 1);
+            return self.nothing(self.user(class), args.items(), 1);
         };
         self.charge(budget, &[kwargs])?;
         let pairs = self.pairs(&kwargs);
@@ -93,7 +116,7 @@ impl NoteWorld<'_> {
             .into_iter()
             .flat_map(|(key, value)| [key, value])
             .collect();
-        self.new_items(site, budget, class, &args, Some(&flat))
+        self.new_items(site, budget, class, args.items(), Some(&flat))
     }
 
     /// The items of an argument tuple, charged before they are copied.
@@ -102,10 +125,10 @@ impl NoteWorld<'_> {
         site: Site,
         budget: &mut Budget,
         args: Note,
-    ) -> Result<Option<Vec<Note>>, Stop> {
+    ) -> Result<Option<Copied>, Stop> {
         if let Note::Tuple(node) = args {
             self.charge(budget, &[args])?;
-            return Ok(Some(self.notes.head(node).to_vec()));
+            return Ok(Some(Copied::of(self.notes.head(node))));
         }
         if !self.is_nothing(args) {
             let kind = Kind::BadOperand("argument list must be a tuple".into());
@@ -115,7 +138,7 @@ impl NoteWorld<'_> {
     }
 
     /// Whatever a call may copy is charged by its length each time it is an argument.
-    fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
+    pub(super) fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
         for arg in args {
             let bytes = match *arg {
                 Note::Str(index) => self.notes.str(index).len() as u64,
@@ -228,10 +251,8 @@ impl NoteWorld<'_> {
             self.settle_args(args, 0);
             return self.nothing(index, args, depth);
         };
-        if args.iter().any(|arg| self.is_nothing(*arg)) {
-            // The argument was refused; its contract would only say so again.
-            self.settle_args(args, self.class_arguments(entry));
-            return self.instance_of(entry, (index, NOBODY), args, depth, false);
+        if args.iter().any(|arg| self.is_refused(*arg)) {
+            return self.with_refused(entry, index, args, depth);
         }
         match self.policy.judge(self, entry, how.attempt()) {
             Ok(plan) => {
@@ -239,14 +260,33 @@ impl NoteWorld<'_> {
                 self.carry_out(budget, (index, entry), plan, how, depth, site)
             }
             Err(refusal) => {
+                // The rest of the stream is looked at, so a refusal that quotes it must cost as much as it says.
+                budget.memory(refusal.why.len() as u64)?;
                 let result = self.nothing(index, args, depth)?;
                 self.uses.refuse(site, index, refusal, result.node());
-                if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
-                    made.refused = true;
-                }
                 Ok(result)
             }
         }
+    }
+
+    /// An argument was refused before; its contract would only say so again. What a pattern does, it does to its class.
+    fn with_refused(&mut self, entry: EntryId, index: Id, args: &[Note], depth: u32) -> Noted {
+        let skip = self.class_arguments(entry);
+        self.settle_args(args, skip);
+        if skip == 0 {
+            return self.instance_of(entry, (index, NOBODY), args, depth, false);
+        }
+        let user = self.user(args.first().copied().unwrap_or_default());
+        let meaning = self.policy.entry(entry).meaning;
+        if let Meaning::Native(Native::Reconstructor | Native::NewObj | Native::NewObjEx) = meaning
+        {
+            self.uses.record(user, Rights::NEW);
+        }
+        let result = self.nothing(user, args, depth)?;
+        if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
+            made.via = index;
+        }
+        Ok(result)
     }
 
     /// How many leading arguments a pattern consumes as classes, and not as values.
@@ -260,7 +300,7 @@ impl NoteWorld<'_> {
         }
     }
 
-    fn settle_args(&mut self, args: &[Note], skip: usize) {
+    pub(super) fn settle_args(&mut self, args: &[Note], skip: usize) {
         for arg in args.iter().skip(skip) {
             self.settle(*arg);
         }
@@ -363,7 +403,7 @@ impl NoteWorld<'_> {
     ) -> Noted {
         let node = self.notes.node(Part::Args, args, depth)?;
         if let Some(made) = self.notes.get_mut(node) {
-            made.entry = Some(entry);
+            made.made_by(entry);
             made.user = user;
             made.via = via;
             made.unbuilt = unbuilt;
@@ -386,8 +426,18 @@ impl NoteWorld<'_> {
             Note::Made { node, .. } => self
                 .notes
                 .get(node)
-                .is_some_and(|node| node.entry.is_none()),
+                .is_some_and(|node| node.entry().is_none()),
             _ => false,
+        }
+    }
+
+    /// Whether a value is a forbidden name, or what a refused call made.
+    fn is_refused(&self, value: Note) -> bool {
+        match value {
+            Note::Global(index) | Note::Constructor(index) => {
+                self.uses.entry(index).is_none() && !self.policy.is_unrestricted()
+            }
+            other => self.is_nothing(other),
         }
     }
 
@@ -398,139 +448,5 @@ impl NoteWorld<'_> {
             Note::Made { node, .. } => self.notes.get(node).map_or(NOBODY, |node| node.user),
             _ => NOBODY,
         }
-    }
-
-    /// BUILD.
-    pub(super) fn give_state(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        object: &mut Note,
-        state: Note,
-    ) -> Result<(), Stop> {
-        let (node, fresh) = match *object {
-            Note::Made { node, fresh } => (node, fresh),
-            Note::Global(index) | Note::Constructor(index) => {
-                let refusal = Refusal {
-                    attempt: "given state",
-                    why: "a class or function is never written to".into(),
-                };
-                self.settle(state);
-                self.uses.refuse(site, index, refusal, None);
-                return Ok(());
-            }
-            other => {
-                let kind = Kind::BadTarget(format!(
-                    "{} may not be given state",
-                    self.view(&other).describe()
-                ));
-                self.settle(state);
-                self.uses.refuse_value(site, kind, "given state");
-                return Ok(());
-            }
-        };
-        *object = Note::Made { node, fresh: false };
-        self.charge(budget, &[state])?;
-        let depth = self.notes.depth(state) + 1;
-        budget.depth(depth)?;
-        self.judge_state(site, node, fresh, state);
-        self.notes.fill(node, Part::State, &[state])?;
-        if let Some(made) = self.notes.get_mut(node) {
-            made.depth = made.depth.max(depth);
-        }
-        Ok(())
-    }
-
-    fn judge_state(&mut self, site: Site, node: Id, fresh: bool, state: Note) {
-        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry, node.user)) else {
-            return;
-        };
-        self.uses.record(user, Rights::STATE);
-        let Some(entry) = entry else {
-            self.settle(state);
-            return;
-        };
-        let meaning = self.policy.entry(entry).meaning;
-        if meaning != Meaning::Native(Native::Partial) {
-            self.settle(state);
-        }
-        let judged = if fresh || self.may_be_built_again(entry) {
-            self.policy.judge(self, entry, Attempt::State(&state))
-        } else {
-            Err(Refusal {
-                attempt: "given state",
-                why: "it was built before, or is a copy from the memo".into(),
-            })
-        };
-        match judged {
-            Ok(Plan::PartialNew { class }) => self.bind_partial(node, class, state),
-            Ok(_) => {
-                if let Some(made) = self.notes.get_mut(node) {
-                    made.unbuilt = false;
-                }
-            }
-            Err(_) if self.is_nothing(state) => {}
-            Err(refusal) => {
-                self.uses.refuse(site, user, refusal, Some(node));
-                if let Some(made) = self.notes.get_mut(node) {
-                    made.unbuilt = false;
-                    made.refused = true;
-                }
-            }
-        }
-    }
-
-    /// Whether BUILD runs no hook of the class, so that a second one only sets attributes again.
-    fn may_be_built_again(&self, entry: EntryId) -> bool {
-        let entry = self.policy.entry(entry);
-        match entry.meaning {
-            Meaning::Native(native) => !matches!(native, Native::Uuid | Native::Partial),
-            Meaning::Object => entry
-                .grant()
-                .is_none_or(|grant| grant.fields != Fields::Setstate),
-            Meaning::Scope => false,
-        }
-    }
-
-    /// `(cls.__new__, (cls, *args), kwargs, None)` was judged: the partial object stands for that instance.
-    fn bind_partial(&mut self, node: Id, class: EntryId, state: Note) {
-        let bound = Look::item(self, &state, 1).unwrap_or_default();
-        let args: Vec<Note> = bound
-            .node()
-            .map(|node| self.notes.head(node).to_vec())
-            .unwrap_or_default();
-        self.settle_args(&args, 1);
-        if let Some(keywords) = Look::item(self, &state, 2) {
-            self.settle(keywords);
-        }
-        let user = args.first().map_or(NOBODY, |class| self.user(*class));
-        self.partials.insert(node, (class, user));
-    }
-
-    /// Items of a set, priced as keys.
-    pub(super) fn price_items(
-        &mut self,
-        budget: &mut Budget,
-        node: Id,
-        items: &[Note],
-    ) -> Result<(), Stop> {
-        for item in items {
-            self.price_key(budget, node, *item)?;
-        }
-        Ok(())
-    }
-
-    /// A key of a dict, or an item of a set: priced, and counted where the stream can choose its hash.
-    #[inline]
-    pub(super) fn price_key(
-        &mut self,
-        budget: &mut Budget,
-        container: Id,
-        key: Note,
-    ) -> Result<(), Stop> {
-        if hashing::price(self, budget, key)? {
-            self.count_key(budget, container, key)?;
-        }
-        Ok(())
     }
 }

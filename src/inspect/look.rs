@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::note::{Note, Part};
+use super::note::{self, Note, Part};
 use super::world::NoteWorld;
 use crate::machine::hashing::{self, Hashes, Keys, Shape};
 use crate::policy::{EntryId, Look, Meaning, Native, View};
@@ -41,7 +41,7 @@ impl Look for NoteWorld<'_> {
                 .map_or(View::Other, View::Constructor),
             Note::Made { node, .. } => notes
                 .get(node)
-                .and_then(|node| node.entry)
+                .and_then(note::Node::entry)
                 .map_or(View::Other, View::Made),
             Note::External(_) => View::External,
             Note::Encoded(_) | Note::Hole => View::Other,
@@ -91,7 +91,7 @@ impl Look for NoteWorld<'_> {
         let Note::Made { node, .. } = *v else {
             return None;
         };
-        let entry = self.notes.get(node)?.entry?;
+        let entry = self.notes.get(node)?.entry()?;
         if self.policy.entry(entry).meaning != Meaning::Native(Native::TimeDelta) {
             return None;
         }
@@ -189,7 +189,7 @@ impl Keys for NoteWorld<'_> {
 
 impl NoteWorld<'_> {
     fn made_shape(&self, node: u32) -> Shape {
-        let entry = self.notes.get(node).and_then(|node| node.entry);
+        let entry = self.notes.get(node).and_then(note::Node::entry);
         match entry.map(|entry| self.policy.entry(entry).meaning) {
             Some(Meaning::Native(native)) => match native {
                 Native::OrderedDict => Shape::Unhashable("collections.OrderedDict"),
@@ -216,11 +216,13 @@ impl Hashes for NoteWorld<'_> {
                 .notes
                 .get_long(index)
                 .map_or(0, |long| hashing::long_hash(&long.twos)),
-            Note::Str(index) => self.hash_once(1, index, || self.notes.str(index).as_bytes()),
+            Note::Str(index) => self.hash_once(1, note::Arena::text_key(index), || {
+                self.notes.str(index).as_bytes()
+            }),
             Note::Surrogates(index) | Note::Encoded(index) => {
-                self.hash_once(2, index, || self.notes.bytes(index))
+                self.hash_once(2, u64::from(index), || self.notes.bytes(index))
             }
-            Note::Bytes(index) => self.hash_once(3, index, || self.notes.bytes(index)),
+            Note::Bytes(index) => self.hash_once(3, u64::from(index), || self.notes.bytes(index)),
             Note::FrozenSet(node) => self.frozen.get(&node).copied().unwrap_or_default(),
             Note::Global(index) | Note::Constructor(index) => told_apart(4, &index.to_le_bytes()),
             other => told_apart(5, &other.node().unwrap_or(0).to_le_bytes()),
@@ -230,7 +232,7 @@ impl Hashes for NoteWorld<'_> {
 
 impl NoteWorld<'_> {
     /// The hash of a text, computed once as the interpreter does.
-    fn hash_once<'v>(&'v self, kind: u8, index: u32, bytes: impl Fn() -> &'v [u8]) -> i64 {
+    fn hash_once<'v>(&'v self, kind: u8, index: u64, bytes: impl Fn() -> &'v [u8]) -> i64 {
         let mut known = self.hashed.borrow_mut();
         *known
             .entry((kind, index))

@@ -11,12 +11,15 @@
 )]
 
 mod calls;
+mod long;
 mod look;
 mod note;
 mod path;
 mod render;
 mod report;
+mod settle;
 mod show;
+mod state;
 mod survey;
 mod uses;
 mod world;
@@ -119,27 +122,30 @@ pub enum Seed<'a> {
 
 /// Whether the loader may run the pickle at the start of `data`, and if not, everything that is wrong with it.
 ///
-/// `memo` holds what is in the memo from the start. Opcodes are not counted: see [`inspect`].
+/// `memo` holds what is in the memo from the start. Of a pickle that is allowed no paths are looked for, and opcodes are
+/// not counted: see [`inspect`].
 pub fn check<'a>(
     data: &'a [u8],
     policy: &'a Policy,
     options: &'a Options,
     memo: &[(u64, Seed<'a>)],
 ) -> Inspection {
-    let mut inspection = run(data, policy, options, memo);
-    if options.strict
-        && inspection.fault.is_none()
-        && let Some(kind) = leftovers(&inspection)
-    {
-        inspection.fault = Some(Error::new(kind, inspection.size, None));
-    }
-    inspection
+    run(data, policy, options, memo, Depth::Verdict)
+}
+
+/// How much a run finds out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Whether the pickle is allowed, and everything about it if not.
+    Verdict,
+    /// Everything.
+    Full,
 }
 
 /// The full report on the pickle at the start of `data`.
 pub fn inspect(data: &[u8], policy: &Policy, options: &Options) -> Inspection {
     let mut survey = Survey::default();
-    let mut inspection = check(data, policy, options, &[]);
+    let mut inspection = run(data, policy, options, &[], Depth::Full);
     let seen = usize::try_from(inspection.size).unwrap_or(usize::MAX);
     // What is wrong with the bytes was found by the inspection; here they are only counted.
     let _ = survey.walk(data.get(..seen).unwrap_or(data));
@@ -223,6 +229,7 @@ fn run<'a>(
     policy: &'a Policy,
     options: &'a Options,
     memo: &[(u64, Seed<'a>)],
+    depth: Depth,
 ) -> Inspection {
     let mut world = NoteWorld::new(data, policy, options);
     let mut budget = Budget::new(options.limits.clone());
@@ -247,8 +254,8 @@ fn run<'a>(
             Some(error)
         }
     };
-    world.find_paths(&roots);
-    if !world.uses.refusals.is_empty() || fault.is_some() {
+    if depth == Depth::Full || !world.uses.refusals.is_empty() || fault.is_some() {
+        world.find_paths(&roots);
         world.uses.explain();
     }
     let size = if fault.is_some() {
@@ -256,7 +263,7 @@ fn run<'a>(
     } else {
         reader.position()
     };
-    Inspection {
+    let mut inspection = Inspection {
         size: size as u64,
         trailing: (data.len() - size) as u64,
         leftovers: if fault.is_some() {
@@ -278,7 +285,15 @@ fn run<'a>(
         buffers: world.buffers,
         policy: render::policy_name(policy),
         base: render::base_of(policy),
+        extended: policy.entries().any(|(_, entry)| entry.preset.is_none()),
+    };
+    if options.strict
+        && inspection.fault.is_none()
+        && let Some(kind) = leftovers(&inspection)
+    {
+        inspection.fault = Some(Error::new(kind, inspection.size, None));
     }
+    inspection
 }
 
 #[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
@@ -336,7 +351,7 @@ impl<'d> NoteWorld<'d> {
                 let user = self.planted(entry);
                 let node = self.notes.node(Part::Args, &[], 1)?;
                 if let Some(made) = self.notes.get_mut(node) {
-                    made.entry = Some(entry);
+                    made.made_by(entry);
                     made.user = user;
                 }
                 Note::Made { node, fresh: false }

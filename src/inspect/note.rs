@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::long::{Long, needed, small};
 use crate::error::Kind;
 use crate::policy::EntryId;
 
@@ -30,8 +31,8 @@ pub(super) enum Note {
     Float(f64),
     /// A complex.
     Complex,
-    /// A str: an index of `texts`.
-    Str(Id),
+    /// A str.
+    Str(Text),
     /// A str with lone surrogates: an index of `blobs`.
     Surrogates(Id),
     /// A Python 2 `str` in an encoding that only the loader knows: an index of `blobs`.
@@ -92,6 +93,18 @@ impl Note {
     }
 }
 
+/// Bytes of a str up to which it stays where it is in the stream; a longer one is checked to be UTF-8 once, and kept.
+const SHORT: usize = 64;
+
+/// Where the text of a str is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Text {
+    /// Offset in the stream; of a long text, its index.
+    at: Id,
+    /// Length in bytes, or [`NOBODY`] where it is long.
+    len: Id,
+}
+
 /// What the items of a span are to their node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -107,7 +120,7 @@ pub(super) enum Part {
     PersistentId,
 }
 
-/// A run of items.
+/// A run of items after the first one of its node.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: Id,
@@ -120,45 +133,44 @@ struct Span {
 /// A container or an instance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
-    first: Span,
+    start: Id,
+    head: Id,
+    next: Id,
     last: Id,
     /// Items in all spans but arguments and state.
     pub(super) len: Id,
     /// Nesting, itself included.
     pub(super) depth: u32,
-    /// The entry of the policy that an instance was made through.
-    pub(super) entry: Option<EntryId>,
+    /// The entry of the policy that an instance was made through, or [`NOBODY`].
+    entry: Id,
     /// The use of the name that made it.
     pub(super) user: Id,
     /// The use of the pattern that the name was called through.
     pub(super) via: Id,
-    /// A tuple that may only be arguments, for it holds a name that is no value.
-    pub(super) args_only: bool,
+    part: Part,
+    /// A tuple that holds names, and that only a call has taken so far: whether they may stand as values was not asked.
+    pub(super) unsettled: bool,
     /// An instance that is nothing until BUILD.
     pub(super) unbuilt: bool,
-    /// A refusal waits for its path.
-    pub(super) refused: bool,
 }
 
-/// An int beyond 64 bits.
-#[derive(Debug)]
-pub(super) struct Long<'d> {
-    /// Two's complement, little-endian, no longer than it must be.
-    pub(super) twos: Cow<'d, [u8]>,
-    /// Bits of the magnitude.
-    pub(super) bits: u64,
-}
+impl Node {
+    /// The entry of the policy that an instance was made through; none, if that was refused.
+    #[inline]
+    pub(super) fn entry(&self) -> Option<EntryId> {
+        (self.entry != NOBODY).then_some(EntryId(self.entry))
+    }
 
-impl Long<'_> {
-    /// Whether the int is below zero.
-    pub(super) fn is_negative(&self) -> bool {
-        self.twos.last().is_some_and(|last| last & 0x80 != 0)
+    /// The instance was made through that entry.
+    pub(super) fn made_by(&mut self, entry: EntryId) {
+        self.entry = entry.0;
     }
 }
 
 /// Everything that the notes of one pickle refer to.
 #[derive(Debug, Default)]
 pub(super) struct Arena<'d> {
+    data: &'d [u8],
     items: Vec<Note>,
     nodes: Vec<Node>,
     spans: Vec<Span>,
@@ -180,6 +192,14 @@ fn id(index: usize) -> Result<Id, Kind> {
 }
 
 impl<'d> Arena<'d> {
+    /// An arena for the notes on a stream.
+    pub(super) fn new(data: &'d [u8]) -> Self {
+        Self {
+            data,
+            ..Self::default()
+        }
+    }
+
     /// A node that holds the items.
     #[inline]
     pub(super) fn node(&mut self, part: Part, items: &[Note], depth: u32) -> Result<Id, Kind> {
@@ -188,21 +208,18 @@ impl<'d> Arena<'d> {
         let node = id(self.nodes.len())?;
         self.items.extend_from_slice(items);
         self.nodes.push(Node {
-            first: Span {
-                start,
-                len,
-                next: NOBODY,
-                part,
-            },
+            start,
+            head: len,
+            next: NOBODY,
             last: NOBODY,
             len: if part == Part::Args { 0 } else { len },
             depth,
-            entry: None,
+            entry: NOBODY,
             user: NOBODY,
             via: NOBODY,
-            args_only: false,
+            part,
+            unsettled: false,
             unbuilt: false,
-            refused: false,
         });
         Ok(node)
     }
@@ -219,19 +236,26 @@ impl<'d> Arena<'d> {
             owner.len = owner.len.checked_add(added).ok_or_else(full)?;
         }
         let next = id(self.spans.len())?;
-        let last = match self.spans.get_mut(owner.last as usize) {
-            Some(span) => span,
-            None => &mut owner.first,
-        };
+        let (last_part, last_start, last_len, last_next) =
+            match self.spans.get_mut(owner.last as usize) {
+                Some(span) => (span.part, &mut span.start, &mut span.len, &mut span.next),
+                None => (
+                    owner.part,
+                    &mut owner.start,
+                    &mut owner.head,
+                    &mut owner.next,
+                ),
+            };
         self.items.extend_from_slice(items);
-        if last.part == part && (last.start + last.len == start || last.len == 0) {
-            if last.len == 0 {
-                last.start = start;
+        let adjoins = u64::from(*last_start) + u64::from(*last_len) == u64::from(start);
+        if last_part == part && (*last_len == 0 || adjoins) {
+            if *last_len == 0 {
+                *last_start = start;
             }
-            last.len += added;
+            *last_len = last_len.checked_add(added).ok_or_else(full)?;
             return Ok(());
         }
-        last.next = next;
+        *last_next = next;
         owner.last = next;
         self.spans.push(Span {
             start,
@@ -260,7 +284,12 @@ impl<'d> Arena<'d> {
 
     /// The spans of a node, in the order in which they came.
     pub(super) fn parts(&self, node: Id) -> impl Iterator<Item = (Part, &[Note])> {
-        let mut next = self.get(node).map(|node| node.first);
+        let mut next = self.get(node).map(|node| Span {
+            start: node.start,
+            len: node.head,
+            next: node.next,
+            part: node.part,
+        });
         std::iter::from_fn(move || {
             let span = next?;
             next = self.spans.get(span.next as usize).copied();
@@ -305,11 +334,24 @@ impl<'d> Arena<'d> {
     }
 
     /// Keeps a str.
-    #[inline]
     pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
-        let index = id(self.texts.len())?;
+        let at = id(self.texts.len())?;
         self.texts.push(text);
-        Ok(Note::Str(index))
+        Ok(Note::Str(Text { at, len: NOBODY }))
+    }
+
+    /// A str that is short enough to stay where it is in the stream, and known to be UTF-8.
+    #[inline]
+    pub(super) fn short_text(start: usize, len: usize) -> Option<Note> {
+        let (Ok(at), Ok(bytes)) = (Id::try_from(start), Id::try_from(len)) else {
+            return None;
+        };
+        (len <= SHORT).then_some(Note::Str(Text { at, len: bytes }))
+    }
+
+    /// What tells a text from every other place of the stream.
+    pub(super) fn text_key(text: Text) -> u64 {
+        u64::from(text.at) << 32 | u64::from(text.len)
     }
 
     /// Keeps bytes.
@@ -333,14 +375,18 @@ impl<'d> Arena<'d> {
             }
         };
         let index = id(self.longs.len())?;
-        let bits = magnitude_bits(&twos);
-        self.longs.push(Long { twos, bits });
+        self.longs.push(Long::new(twos));
         Ok(Note::Long(index))
     }
 
-    /// A str by its index.
-    pub(super) fn str(&self, index: Id) -> &str {
-        self.texts.get(index as usize).map_or("", |text| text)
+    /// A str.
+    pub(super) fn str(&self, text: Text) -> &str {
+        if text.len == NOBODY {
+            return self.texts.get(text.at as usize).map_or("", |text| text);
+        }
+        let start = text.at as usize;
+        let bytes = self.data.get(start..start + text.len as usize);
+        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 
     /// Bytes by their index.
@@ -354,53 +400,6 @@ impl<'d> Arena<'d> {
     }
 }
 
-/// Bytes that a two's complement int needs.
-fn needed(twos: &[u8]) -> usize {
-    let mut rest = twos;
-    while let [head @ .., before, last] = rest {
-        let redundant = (*last == 0 && before & 0x80 == 0) || (*last == 0xff && before & 0x80 != 0);
-        if !redundant {
-            break;
-        }
-        rest = rest.get(..=head.len()).unwrap_or_default();
-    }
-    rest.len()
-}
-
-/// The int of at most 8 significant bytes.
-fn small(twos: &[u8]) -> i64 {
-    let negative = twos.last().is_some_and(|last| last & 0x80 != 0);
-    let mut bytes = [if negative { 0xff } else { 0 }; 8];
-    for (slot, byte) in bytes.iter_mut().zip(twos) {
-        *slot = *byte;
-    }
-    i64::from_le_bytes(bytes)
-}
-
-/// Bits of the magnitude of a two's complement int of the length that it needs.
-fn magnitude_bits(twos: &[u8]) -> u64 {
-    let Some((last, rest)) = twos.split_last() else {
-        return 0;
-    };
-    let low = rest.len() as u64 * 8;
-    if last & 0x80 == 0 {
-        return match last {
-            0 => low,
-            top => low + u64::from(8 - top.leading_zeros()),
-        };
-    }
-    // |x| = ~x + 1, which carries into a new bit only where ~x is all ones: x = -2^k.
-    let flipped = !last;
-    let length = match flipped {
-        0 => rest
-            .last()
-            .map_or(0, |next| low - u64::from((!next).leading_zeros())),
-        top => low + u64::from(8 - top.leading_zeros()),
-    };
-    let power = last.wrapping_neg().is_power_of_two() && rest.iter().all(|byte| *byte == 0);
-    length + u64::from(power)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,45 +407,6 @@ mod tests {
     #[test]
     fn a_note_is_two_words() {
         assert_eq!(size_of::<Note>(), 16);
-    }
-
-    #[test]
-    fn ints_take_the_room_they_need() {
-        let mut arena = Arena::default();
-        for value in [0, 1, -1, 127, 128, -128, -129, i64::MAX, i64::MIN] {
-            let mut twos = value.to_le_bytes().to_vec();
-            let fill = if value < 0 { 0xff } else { 0 };
-            twos.extend([fill; 5]);
-            assert_eq!(arena.long(Cow::Owned(twos)), Ok(Note::Int(value)));
-        }
-        assert_eq!(arena.long(Cow::Borrowed(&[])), Ok(Note::Int(0)));
-        for value in [
-            1i128 << 63,
-            -(1i128 << 63) - 1,
-            1 << 64,
-            -(1 << 64),
-            i128::MAX,
-            i128::MIN + 1,
-            i128::MIN,
-            (1 << 72) - 1,
-            -(1 << 72),
-            -(1 << 71),
-            -(1 << 71) - 1,
-        ] {
-            let note = arena
-                .long(Cow::Owned(value.to_le_bytes().to_vec()))
-                .unwrap();
-            let Note::Long(index) = note else {
-                panic!("{value} fits 64 bits");
-            };
-            let long = arena.get_long(index).unwrap();
-            let bits = 128 - value.unsigned_abs().leading_zeros();
-            assert_eq!(
-                (long.bits, long.is_negative()),
-                (u64::from(bits), value < 0),
-                "{value}"
-            );
-        }
     }
 
     #[test]

@@ -142,9 +142,10 @@ impl Row {
 
     fn misuse(refused: &Refused, used: Option<&GlobalUse>) -> Self {
         let (what, note) = match (&refused.kind, used) {
-            (Kind::ForbiddenCall { attempt, why, .. }, Some(used)) => {
-                (format!("{}  {attempt}", used.dotted()), why.clone())
-            }
+            (Kind::ForbiddenCall { attempt, why, .. }, Some(used)) => (
+                format!("{}  {attempt}", used.dotted()),
+                cut(why, 2 * COLUMN),
+            ),
             (kind, _) => (cut(&kind.to_string(), COLUMN), String::new()),
         };
         Self {
@@ -304,21 +305,36 @@ impl Message<'_> {
             };
         }
         let line = format!(
-            "  if you trust {}:  Policy({})        {see}",
+            "  if you trust {}:  {}        {see}",
             trusted(&wanted, blocked, self.inspection.misuses().next().is_none()),
-            self.arguments(&wanted)
+            self.allowing(&wanted)
         );
         write!(f, "\n{}", line.trim_end())
     }
 
-    /// `base=["std", "sklearn"], allow=["app.User"]`.
-    fn arguments(&self, wanted: &[&GlobalUse]) -> String {
+    /// `Policy(base=["std", "sklearn"], allow=["app.User"])`, or what to add to a policy that is more than presets.
+    fn allowing(&self, wanted: &[&GlobalUse]) -> String {
         let needed = outermost(&wanted.iter().filter_map(|used| used.preset).collect());
         let own: Vec<String> = wanted
             .iter()
             .filter(|used| used.preset.is_none())
             .map(|used| format!("{:?}", used.dotted()))
             .collect();
+        let own = match own.len() {
+            0..=4 => own.join(", "),
+            _ => "…".to_owned(),
+        };
+        let quoted = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+            format!("base=[{}]", names.join(", "))
+        };
+        if self.inspection.extended {
+            return match (own.is_empty(), needed.is_empty()) {
+                (false, true) => format!("policy.extend({own})"),
+                (true, _) => format!("policy | Policy({})", quoted(&needed)),
+                (false, false) => format!("policy.extend({own}) | Policy({})", quoted(&needed)),
+            };
+        }
         let mut base = self.inspection.base.clone();
         base.extend(
             needed
@@ -327,15 +343,12 @@ impl Message<'_> {
         );
         let mut arguments = Vec::new();
         if !needed.is_empty() || base != ["std"] {
-            let base: Vec<String> = base.iter().map(|name| format!("\"{name}\"")).collect();
-            arguments.push(format!("base=[{}]", base.join(", ")));
+            arguments.push(quoted(&base));
         }
-        match own.len() {
-            0 => {}
-            1..=4 => arguments.push(format!("allow=[{}]", own.join(", "))),
-            _ => arguments.push("allow=[…]".to_owned()),
+        if !own.is_empty() {
+            arguments.push(format!("allow=[{own}]"));
         }
-        arguments.join(", ")
+        format!("Policy({})", arguments.join(", "))
     }
 }
 

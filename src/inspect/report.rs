@@ -53,6 +53,8 @@ pub struct Inspection {
     pub policy: String,
     /// The presets of that policy that no other one includes.
     pub base: Vec<&'static str>,
+    /// Whether that policy has names besides its presets.
+    pub extended: bool,
 }
 
 impl Inspection {

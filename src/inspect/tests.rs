@@ -1,6 +1,7 @@
 //! What inspections find, against hand-made streams and against an independent decoder.
 
 mod attacks;
+mod limits;
 mod oracle;
 mod reports;
 

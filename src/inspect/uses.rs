@@ -14,6 +14,8 @@ use crate::stream::opcode;
 const SHAPES: usize = 3;
 /// Calls of one name whose arguments are looked at for that.
 const CALLS: u64 = 16;
+/// Characters of a reason that are kept; a reason may quote the stream.
+const QUOTED: usize = 200;
 /// Names for which presets are looked up: a report of more is not read by anyone.
 const EXPLAINED: usize = 1000;
 
@@ -92,6 +94,17 @@ pub struct Refused {
     pub count: u64,
 }
 
+/// Whether the caller, and not the policy, has no answer for the stream.
+fn is_lack(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::NoPersistentLoad
+            | Kind::NoBuffers
+            | Kind::BuffersExhausted
+            | Kind::UnknownExtension(_)
+    )
+}
+
 /// All uses and refusals of one pickle.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
@@ -103,9 +116,19 @@ pub(super) struct Uses {
     /// Nodes whose refusal waits for a path.
     pub(super) waiting: HashMap<Id, usize>,
     key: String,
+    /// The policy refuses nothing.
+    unrestricted: bool,
 }
 
 impl Uses {
+    /// No uses yet; `unrestricted`: nothing will be refused that the policy alone could refuse.
+    pub(super) fn new(unrestricted: bool) -> Self {
+        Self {
+            unrestricted,
+            ..Self::default()
+        }
+    }
+
     /// The use of a name. `true`: it is a new one.
     pub(super) fn find(&mut self, site: Site, module: &str, name: &str) -> (Id, bool) {
         use std::fmt::Write as _;
@@ -210,9 +233,16 @@ impl Uses {
 
     /// What is done with an allowed name is refused.
     pub(super) fn refuse(&mut self, site: Site, index: Id, refusal: Refusal, node: Option<Id>) {
+        if self.unrestricted {
+            return;
+        }
         let Some(used) = self.get_mut(index) else {
             return;
         };
+        let mut refusal = refusal;
+        if refusal.why.len() > 4 * QUOTED {
+            refusal.why = refusal.why.chars().take(QUOTED).chain(['…']).collect();
+        }
         used.allowed = false;
         used.why
             .get_or_insert_with(|| format!("may not be {}: {}", refusal.attempt, refusal.why));
@@ -228,7 +258,10 @@ impl Uses {
 
     /// Something without a name is refused.
     pub(super) fn refuse_value(&mut self, site: Site, kind: Kind, what: &'static str) {
-        self.push(kind, (site.at, opcode::name(site.code)), None, what, None);
+        if !self.unrestricted || is_lack(&kind) {
+            let place = (site.at, opcode::name(site.code));
+            self.push(kind, place, None, what, None);
+        }
     }
 
     fn push(

@@ -8,13 +8,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::note::{Arena, Id, NOBODY, Note, Part};
+use super::settle::cut;
 use super::uses::Uses;
-use super::{Buffers, Encoding, Options};
+use super::{Buffers, Encoding, Options, long};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
-use crate::machine::hashing::{self, Collisions};
+use crate::machine::hashing::Collisions;
 use crate::machine::world::{Done, Made, Role, Site, World};
-use crate::policy::{Attempt, EntryId, Look, MAX_NAME_LENGTH, Policy, Refusal, Rights};
+use crate::policy::{Attempt, EntryId, Policy, Rights};
 use crate::stream::text;
 
 /// A world whose values are notes.
@@ -28,7 +29,7 @@ pub(super) struct NoteWorld<'d> {
     /// Hashes of frozensets, by node.
     pub(super) frozen: HashMap<Id, i64>,
     /// Hashes of texts that stood in a key.
-    pub(super) hashed: RefCell<HashMap<(u8, Id), i64>>,
+    pub(super) hashed: RefCell<HashMap<(u8, u64), i64>>,
     pub(super) persistent_ids: Vec<String>,
     pub(super) persistent_count: u64,
     pub(super) extension_codes: Vec<u32>,
@@ -57,8 +58,8 @@ impl<'d> NoteWorld<'d> {
             data,
             policy,
             options,
-            notes: Arena::default(),
-            uses: Uses::default(),
+            notes: Arena::new(data),
+            uses: Uses::new(policy.is_unrestricted()),
             collisions: Collisions::default(),
             frozen: HashMap::new(),
             hashed: RefCell::default(),
@@ -73,11 +74,18 @@ impl<'d> NoteWorld<'d> {
     /// The same bytes with the lifetime of the stream, if that is where they are.
     #[inline]
     fn borrowed(&self, bytes: &[u8]) -> Option<&'d [u8]> {
+        let start = self.offset(bytes)?;
+        self.data.get(start..start.checked_add(bytes.len())?)
+    }
+
+    /// Where in the stream bytes are, if they are in it.
+    #[inline]
+    fn offset(&self, bytes: &[u8]) -> Option<usize> {
         let start = bytes
             .as_ptr()
             .addr()
             .checked_sub(self.data.as_ptr().addr())?;
-        self.data.get(start..start.checked_add(bytes.len())?)
+        (start.checked_add(bytes.len())? <= self.data.len()).then_some(start)
     }
 
     fn keep(&self, bytes: &[u8]) -> Cow<'d, [u8]> {
@@ -86,229 +94,6 @@ impl<'d> NoteWorld<'d> {
             None => Cow::Owned(bytes.to_vec()),
         }
     }
-
-    /// The nesting of a container of the items, each of which may stand as a value.
-    #[inline]
-    fn settle_all(&mut self, budget: &mut Budget, items: &[Note]) -> Result<u32, Stop> {
-        let mut depth = 0;
-        for item in items {
-            if let Some(node) = item.node() {
-                depth = depth.max(self.notes.get(node).map_or(0, |node| node.depth));
-            }
-            if item.is_delicate() {
-                self.settle(*item);
-            }
-        }
-        budget.depth(depth + 1)?;
-        Ok(depth + 1)
-    }
-
-    /// A value stands in the result, in a container, in a state: may it?
-    pub(super) fn settle(&mut self, value: Note) {
-        match value {
-            Note::Global(index) => {
-                self.uses.record(index, Rights::REFERENCE);
-                if !self.stands(index) {
-                    self.refuse_standing(index);
-                }
-            }
-            Note::Constructor(index) => self.refuse_standing(index),
-            Note::Tuple(node) if self.notes.get(node).is_some_and(|node| node.args_only) => {
-                self.settle_tuple(node);
-            }
-            Note::Made { node, .. } => self.settle_made(node),
-            _ => {}
-        }
-    }
-
-    /// Whether the name may stand as a value. A forbidden one was refused already.
-    fn stands(&mut self, index: Id) -> bool {
-        let policy = self.policy;
-        let Some(used) = self.uses.get_mut(index) else {
-            return true;
-        };
-        let Some(entry) = used.entry else {
-            return true;
-        };
-        *used
-            .stands
-            .get_or_insert_with(|| policy.may_stand(entry).is_ok())
-    }
-
-    #[cold]
-    fn refuse_standing(&mut self, index: Id) {
-        let Some((entry, site)) = self.uses.get(index).map(|used| {
-            let site = Site {
-                at: used.offset,
-                code: super::survey::code_of(used.opcode),
-                protocol: 0,
-            };
-            (used.entry, site)
-        }) else {
-            return;
-        };
-        let refusal = entry.and_then(|entry| self.policy.may_stand(entry).err());
-        let refusal = refusal.unwrap_or_else(|| Refusal {
-            attempt: "mentioned",
-            why: "its __new__ is no value".into(),
-        });
-        self.uses.refuse(site, index, refusal, None);
-    }
-
-    /// The names in a tuple that was meant for arguments, at whatever depth; a refused tuple is asked once.
-    #[cold]
-    fn settle_tuple(&mut self, node: Id) {
-        let mut open = vec![node];
-        while let Some(node) = open.pop() {
-            match self.notes.get_mut(node) {
-                Some(tuple) if tuple.args_only => tuple.args_only = false,
-                _ => continue,
-            }
-            let items: Vec<Note> = self.notes.head(node).to_vec();
-            for item in items {
-                match item {
-                    Note::Tuple(inner) => open.push(inner),
-                    other => self.settle(other),
-                }
-            }
-        }
-    }
-
-    fn settle_made(&mut self, node: Id) {
-        let Some(made) = self.notes.get_mut(node) else {
-            return;
-        };
-        if made.unbuilt {
-            made.unbuilt = false;
-            let user = made.user;
-            let refusal = Refusal {
-                attempt: "mentioned",
-                why: "an instance of it is nothing before BUILD".into(),
-            };
-            if let Some(used) = self.uses.get(user) {
-                let site = Site {
-                    at: used.offset,
-                    code: super::survey::code_of(used.opcode),
-                    protocol: 0,
-                };
-                self.uses.refuse(site, user, refusal, Some(node));
-            }
-        }
-    }
-
-    #[cold]
-    pub(super) fn count_key(
-        &mut self,
-        budget: &Budget,
-        container: Id,
-        key: Note,
-    ) -> Result<(), Stop> {
-        let limit = budget.limits().max_key_collisions;
-        let mut collisions = std::mem::take(&mut self.collisions);
-        let counted = collisions.count(u64::from(container), limit, || hashing::hash(self, key));
-        self.collisions = collisions;
-        Ok(counted?)
-    }
-
-    fn price_pairs(&mut self, budget: &mut Budget, node: Id, pairs: &[Note]) -> Result<(), Stop> {
-        for key in pairs.iter().step_by(2) {
-            self.price_key(budget, node, *key)?;
-        }
-        Ok(())
-    }
-
-    /// Adds items to a node, which may get deeper by them.
-    fn fill(
-        &mut self,
-        budget: &mut Budget,
-        node: Id,
-        part: Part,
-        items: &[Note],
-    ) -> Result<(), Stop> {
-        let depth = self.settle_all(budget, items)?;
-        self.notes.fill(node, part, items)?;
-        if let Some(node) = self.notes.get_mut(node) {
-            node.depth = node.depth.max(depth);
-        }
-        Ok(())
-    }
-
-    /// Whether the stream may fill an instance; a value that it may not is refused.
-    fn may_fill(
-        &mut self,
-        site: Site,
-        target: Note,
-        attempt: Attempt<'_, Note>,
-        right: Rights,
-    ) -> Option<Id> {
-        let Note::Made { node, .. } = target else {
-            let what = attempt.describe();
-            let kind = match target {
-                Note::Global(index) => {
-                    let refusal = Refusal {
-                        attempt: what,
-                        why: "a class or function is never written to".into(),
-                    };
-                    self.uses.refuse(site, index, refusal, None);
-                    return None;
-                }
-                _ => Kind::BadTarget(format!(
-                    "{} may not be {what}",
-                    self.view(&target).describe()
-                )),
-            };
-            self.uses.refuse_value(site, kind, what);
-            return None;
-        };
-        let (entry, user) = self
-            .notes
-            .get(node)
-            .map_or((None, NOBODY), |node| (node.entry, node.user));
-        self.uses.record(user, right);
-        if let Some(entry) = entry
-            && let Err(refusal) = self.policy.judge(self, entry, attempt)
-        {
-            self.uses.refuse(site, user, refusal, Some(node));
-        }
-        Some(node)
-    }
-
-    /// A name, renamed and looked up.
-    pub(super) fn name(&mut self, site: Site, module: &str, name: &str) -> Note {
-        let (index, new) = self.uses.find(site, module, name);
-        if new {
-            let python2 = site.protocol < 3 && self.options.fix_imports;
-            let (real_module, real_name) = self.policy.canonical(module, name, python2);
-            let entry = self.policy.lookup(real_module, real_name);
-            if let Some(used) = self.uses.get_mut(index) {
-                used.entry = entry;
-                if (real_module, real_name) != (module, name) {
-                    used.spelled = Some((module.to_owned(), name.to_owned()));
-                    real_module.clone_into(&mut used.module);
-                    real_name.clone_into(&mut used.name);
-                }
-            }
-            if entry.is_none() && !self.policy.is_unrestricted() {
-                let kind = Kind::ForbiddenGlobal {
-                    module: real_module.to_owned(),
-                    name: real_name.to_owned(),
-                };
-                self.uses.forbid(index, kind);
-            }
-        }
-        Note::Global(index)
-    }
-}
-
-/// A name as far as any policy would hold one: a longer one is in none, and is not copied time and again.
-fn cut(name: &str) -> Cow<'_, str> {
-    if name.len() <= MAX_NAME_LENGTH {
-        return Cow::Borrowed(name);
-    }
-    let mut shown: String = name.chars().take(MAX_NAME_LENGTH / 4).collect();
-    // Longer than any name that a policy holds, whatever the characters.
-    shown.extend(std::iter::repeat_n('…', MAX_NAME_LENGTH / 3));
-    Cow::Owned(shown)
 }
 
 /// What a str takes: one byte a character while it is ASCII, up to four otherwise.
@@ -360,7 +145,7 @@ impl World for NoteWorld<'_> {
     }
 
     fn decimal(&mut self, digits: &[u8]) -> Made<Self> {
-        Ok(self.notes.long(Cow::Owned(twos_of(digits)))?)
+        Ok(self.notes.long(Cow::Owned(long::twos_of(digits)))?)
     }
 
     fn float(&mut self, value: f64) -> Made<Self> {
@@ -371,6 +156,12 @@ impl World for NoteWorld<'_> {
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
         let ascii = utf8.is_ascii();
         budget.memory(text_memory(utf8, ascii))?;
+        if let Some(start) = self.offset(utf8)
+            && (ascii || std::str::from_utf8(utf8).is_ok())
+            && let Some(short) = Arena::short_text(start, utf8.len())
+        {
+            return Ok(short);
+        }
         if let Some(bytes) = self.borrowed(utf8)
             && let Ok(text) = std::str::from_utf8(bytes)
         {
@@ -421,17 +212,13 @@ impl World for NoteWorld<'_> {
 
     fn tuple(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
         let mut depth = 0;
-        let mut args_only = false;
+        let mut unsettled = false;
         for item in items.iter() {
             depth = depth.max(self.notes.depth(*item));
             match *item {
-                Note::Global(index) => {
-                    self.uses.record(index, Rights::NONE);
-                    args_only |= !self.stands(index);
-                }
-                Note::Constructor(_) => args_only = true,
+                Note::Global(_) | Note::Constructor(_) => unsettled = true,
                 Note::Tuple(inner) => {
-                    args_only |= self.notes.get(inner).is_some_and(|inner| inner.args_only);
+                    unsettled |= self.notes.get(inner).is_some_and(|inner| inner.unsettled);
                 }
                 Note::Made { node, .. } => self.settle_made(node),
                 _ => {}
@@ -439,8 +226,8 @@ impl World for NoteWorld<'_> {
         }
         budget.depth(depth + 1)?;
         let node = self.notes.node(Part::Items, items, depth + 1)?;
-        if args_only && let Some(tuple) = self.notes.get_mut(node) {
-            tuple.args_only = true;
+        if unsettled && let Some(tuple) = self.notes.get_mut(node) {
+            tuple.unsettled = true;
         }
         Ok(Note::Tuple(node))
     }
@@ -668,36 +455,4 @@ impl World for NoteWorld<'_> {
         }
         Ok(Note::External(self.notes.node(Part::Items, &[], 1)?))
     }
-}
-
-/// Two's complement of checked decimal digits.
-fn twos_of(digits: &[u8]) -> Vec<u8> {
-    let negative = digits.starts_with(b"-");
-    let mut limbs: Vec<u32> = Vec::new();
-    for chunk in digits.strip_prefix(b"-").unwrap_or(digits).chunks(9) {
-        let scale = chunk.iter().fold(1u64, |scale, _| scale * 10);
-        let value = chunk
-            .iter()
-            .fold(0u64, |value, digit| value * 10 + u64::from(digit & 0x0f));
-        let mut carry = value;
-        for limb in &mut limbs {
-            let sum = u64::from(*limb) * scale + carry;
-            *limb = (sum & u64::from(u32::MAX)).try_into().unwrap_or(u32::MAX);
-            carry = sum >> 32;
-        }
-        if carry > 0 {
-            limbs.push(carry.try_into().unwrap_or(u32::MAX));
-        }
-    }
-    let mut twos: Vec<u8> = limbs.iter().flat_map(|limb| limb.to_le_bytes()).collect();
-    twos.push(0);
-    if negative {
-        let mut carry = true;
-        for byte in &mut twos {
-            let (sum, over) = (!*byte).overflowing_add(u8::from(carry));
-            *byte = sum;
-            carry = over;
-        }
-    }
-    twos
 }

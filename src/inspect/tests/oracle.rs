@@ -104,7 +104,7 @@ fn decode(data: &[u8]) -> Result<Value, String> {
     Ok(value_of(&world, root))
 }
 
-fn value_of(world: &NoteWorld<'_>, note: Note) -> Value {
+fn value_of(world: &NoteWorld<'_>, held: Note) -> Value {
     let items = |node| -> Vec<Value> {
         let items = world.notes.items(node, Part::Items);
         items.map(|item| value_of(world, item)).collect()
@@ -113,7 +113,7 @@ fn value_of(world: &NoteWorld<'_>, note: Note) -> Value {
         let items = world.notes.items(node, Part::Items);
         items.map(|item| key_of(world, item)).collect()
     };
-    match note {
+    match held {
         Note::None => Value::None,
         Note::Bool(value) => Value::Bool(value),
         Note::Int(value) => Value::I64(value),
@@ -135,8 +135,8 @@ fn value_of(world: &NoteWorld<'_>, note: Note) -> Value {
     }
 }
 
-fn key_of(world: &NoteWorld<'_>, note: Note) -> HashableValue {
-    value_of(world, note).into_hashable().unwrap()
+fn key_of(world: &NoteWorld<'_>, held: Note) -> HashableValue {
+    value_of(world, held).into_hashable().unwrap()
 }
 
 #[test]

@@ -198,3 +198,22 @@ fn test_a_preset_that_has_the_name_is_offered() {
         "{text}"
     );
 }
+
+#[test]
+fn test_a_policy_of_ones_own_is_extended() {
+    let policy = Policy::preset(&["std"])
+        .and_then(|builder| builder.allow("app", "User"))
+        .and_then(crate::policy::PolicyBuilder::build)
+        .unwrap();
+    let data = cat(&[
+        &proto(4),
+        &global("app", "Other"),
+        &global("pathlib", "PosixPath"),
+        TUPLE2,
+        STOP,
+    ]);
+    let text = check(&data, &policy, &Options::default(), &[]).render(Context::default());
+    assert!(text.starts_with("2 names are not allowed by policy 'std' and 1 more name ("));
+    let remedy = "if you trust them:  policy.extend(\"app.Other\") | Policy(base=[\"paths\"])";
+    assert!(text.contains(remedy), "{text}");
+}
