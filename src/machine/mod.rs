@@ -505,7 +505,7 @@ impl<W: World> Machine<W> {
             return Ok(());
         }
         if pairs.len() % 2 != 0 {
-            return Err(Kind::OddItems("SET ITEMS").into());
+            return Err(Kind::OddItems("SETITEMS").into());
         }
         self.budget
             .memory(pairs.len() as u64 / 2 * size::DICT_ITEM)?;
@@ -734,7 +734,7 @@ impl<W: World> Machine<W> {
         if version > 5 {
             return Err(Kind::UnsupportedProtocol(version).into());
         }
-        if reader.at() > 0 && version != self.protocol {
+        if reader.at() > 0 {
             return Err(Kind::LateProtocol.into());
         }
         self.protocol = version;

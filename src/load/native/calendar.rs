@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDateTime, PyDelta, PyTime, PyTzInfo};
 
-use super::super::PyWorld;
 use super::super::ffi::Value;
+use super::super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::world::Made;
 use crate::policy::{EntryId, Plan};
@@ -79,13 +79,23 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         Ok(self.made(object, id))
     }
 
-    fn tzinfo(&self, args: &[Value], at: Option<usize>) -> PyResult<Option<Bound<'py, PyTzInfo>>> {
+    fn tzinfo(
+        &self,
+        args: &[Value],
+        at: Option<usize>,
+    ) -> Result<Option<Bound<'py, PyTzInfo>>, Fault> {
         let Some(at) = at else { return Ok(None) };
         let tz = args[at].bound(self.py);
         if tz.is_none() {
-            Ok(None)
-        } else {
-            Ok(Some(tz.cast::<PyTzInfo>()?.clone()))
+            return Ok(None);
+        }
+        match tz.cast::<PyTzInfo>() {
+            Ok(tz) => Ok(Some(tz.clone())),
+            Err(_) => Err(Kind::BadType(format!(
+                "tzinfo must be None or of a tzinfo subclass, not {}",
+                self.describe(&args[at])
+            ))
+            .into()),
         }
     }
 
