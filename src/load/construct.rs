@@ -377,7 +377,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             None => base
                 .getattr("__new__")?
                 .call1((&kind,))
-                .map_err(|error| self.bad_value(error))?,
+                .map_err(|error| self.bad_base(class, &error))?,
             Some(state) => {
                 self.materialize(state)?;
                 self.charge_copy(budget, state)?;
@@ -399,6 +399,17 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             value.set_symbolic(true);
         }
         Ok(value)
+    }
+
+    /// `object.__new__` refuses a class that some other type makes.
+    #[cold]
+    fn bad_base(&self, class: EntryId, error: &PyErr) -> Fault {
+        Kind::BadType(format!(
+            "copyreg._reconstructor of {} must be given its own base: {}",
+            self.policy.entry(class).path(),
+            error.value(self.py)
+        ))
+        .into()
     }
 
     /// INST and OBJ, as CPython's `instantiate`: a class without arguments is made by `__new__`, anything else is called.

@@ -23,7 +23,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 fold,
                 tz,
             } => {
-                let tz = self.tzinfo(args, tz)?;
+                let tz = self.tzinfo(id, args, tz)?;
                 PyTime::new_with_fold(py, hour, minute, second, microsecond, tz.as_ref(), fold)?
                     .into_any()
             }
@@ -38,7 +38,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 fold,
                 tz,
             } => {
-                let tz = self.tzinfo(args, tz)?;
+                let tz = self.tzinfo(id, args, tz)?;
                 PyDateTime::new_with_fold(
                     py,
                     year,
@@ -81,6 +81,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
 
     fn tzinfo(
         &self,
+        id: EntryId,
         args: &[Value],
         at: Option<usize>,
     ) -> Result<Option<Bound<'py, PyTzInfo>>, Fault> {
@@ -92,7 +93,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         match tz.cast::<PyTzInfo>() {
             Ok(tz) => Ok(Some(tz.clone())),
             Err(_) => Err(Kind::BadType(format!(
-                "tzinfo must be None or of a tzinfo subclass, not {}",
+                "{}: tzinfo must be None or of a tzinfo subclass, not {}",
+                self.policy.entry(id).path(),
                 self.describe(&args[at])
             ))
             .into()),
