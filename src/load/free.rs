@@ -224,8 +224,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// READONLY_BUFFER.
     pub(super) fn make_readonly(&mut self, buffer: Value) -> Made<Self> {
         if !matches!(buffer.tag(), Tag::External | Tag::Free) {
-            return Err(Kind::BadTarget(
-                "READONLY_BUFFER on a value that is no out-of-band buffer".into(),
+            return Err(Kind::BadType(
+                "READONLY_BUFFER on a value that is no out-of-band buffer: it must follow NEXT_BUFFER".into(),
             )
             .into());
         }
@@ -248,7 +248,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             return Ok(());
         }
         Err(Kind::BadTarget(format!(
-            "{} is used before it was given its state",
+            "{} is used before BUILD gave it its state, and must have one",
             self.describe(value)
         ))
         .into())

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyModule, PyType};
 
 use super::ffi::{Tag, Value};
 use super::shape::Shape;
@@ -58,9 +58,16 @@ impl Cache {
             .map(|_| ())
     }
 
-    /// The entry's object, imported where it was not yet.
-    pub fn resolve(&self, py: Python<'_>, policy: &Policy, id: EntryId) -> PyResult<&Resolved> {
+    /// The entry's object, imported where it was not yet. That a name does not exist, or is a module's, is said as a
+    /// fault of the load; what a module raises while it is imported passes through.
+    pub fn resolve(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        id: EntryId,
+    ) -> Result<&Resolved, Fault> {
         self.resolve_with(policy, id, py, || import(py, policy.entry(id)))
+            .map_err(|error| missing(py, policy.entry(id), error))
     }
 
     fn resolve_with<'py>(
@@ -118,10 +125,34 @@ fn import<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
     Err(first.unwrap_or_else(|| PyAttributeError::new_err(entry.path())))
 }
 
+/// A name of the policy that leads nowhere.
+#[cold]
+fn missing(py: Python<'_>, entry: &Entry, error: PyErr) -> Fault {
+    let why = |error: &PyErr| {
+        format!(
+            "{} is allowed and cannot be had, the policy must name what exists: {}",
+            entry.path(),
+            error.value(py)
+        )
+    };
+    if error.is_instance_of::<PyImportError>(py) {
+        Kind::MissingModule(why(&error)).into()
+    } else if error.is_instance_of::<PyAttributeError>(py) {
+        Kind::MissingName(why(&error)).into()
+    } else {
+        error.into()
+    }
+}
+
 fn import_one<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
     let mut object = py.import(module)?.into_any();
     for part in name.split('.') {
         object = object.getattr(part)?;
+    }
+    if object.is_instance_of::<PyModule>() {
+        return Err(PyAttributeError::new_err(format!(
+            "{module}.{name} is a module, and a module is no value"
+        )));
     }
     Ok(object)
 }
@@ -229,7 +260,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             return Ok(resolved);
         }
         self.prepare(id)?;
-        Ok(self.cache.resolve(self.py, self.policy, id)?)
+        self.cache.resolve(self.py, self.policy, id)
     }
 
     /// The entry's class.

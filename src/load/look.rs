@@ -168,16 +168,24 @@ impl PyWorld<'_, '_> {
         }
     }
 
-    /// What a value is, for messages: its type, never its content.
+    /// What a value is, for messages: its entry or its type, never its content.
     pub(super) fn describe(&self, value: &Value) -> String {
-        if value.has_object() {
-            let class = value.bound(self.py).get_type();
-            return class.name().map_or_else(
-                |_| "an object".into(),
-                |name| format!("a value of type {name}"),
-            );
+        match self.view(value) {
+            View::Made(id) => format!("an instance of {}", self.policy.entry(id).path()),
+            _ if value.has_object() => format!("a value of type {}", self.type_name(value)),
+            view => view.describe(),
         }
-        self.view(value).describe()
+    }
+
+    /// The name of a value's type, as CPython's messages give it.
+    pub(super) fn type_name(&self, value: &Value) -> String {
+        if !value.has_object() {
+            return self.view(value).describe();
+        }
+        let class = value.bound(self.py).get_type();
+        class
+            .name()
+            .map_or_else(|_| "object".into(), |name| name.to_string())
     }
 }
 

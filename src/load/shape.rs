@@ -87,6 +87,12 @@ impl Shape {
     }
 
     fn class_grant(&self, class: &Bound<'_, PyType>) -> PyResult<Grant> {
+        if self.is_enum {
+            // A member is called by its value, and looked up; nothing is made and nothing is given state.
+            let mut grant = Grant::of(Rights::REFERENCE.union(Rights::CALL));
+            grant.call = contract("(any)");
+            return Ok(grant);
+        }
         let object = class.py().get_type::<PyAny>();
         let overridden = |name: &str| {
             Ok::<_, PyErr>(owner(class, name)?.is_some_and(|owner| !owner.is(&object)))
@@ -105,10 +111,10 @@ impl Shape {
         if class.is_subclass_of::<PyDict>()? || reduces && class.hasattr("__setitem__")? {
             rights.insert(Rights::ITEMS);
         }
-        let fields = if self.has_setstate {
-            Fields::Setstate
-        } else {
-            state_fields(class)?
+        let fields = match generated_setstate(class)? {
+            Some(count) => Fields::Values(count),
+            None if self.has_setstate => Fields::Setstate,
+            None => state_fields(class)?,
         };
         Ok(Grant {
             rights,
@@ -142,12 +148,49 @@ fn contract(text: &str) -> Contract {
     Contract::parse(text).unwrap_or_else(|_| Contract::no_arguments())
 }
 
+/// The `__setstate__` that `dataclasses` generates for a frozen class with slots takes a list of its fields' values.
+fn generated_setstate(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
+    let py = class.py();
+    let Some(generated) = py
+        .import("dataclasses")?
+        .getattr_opt("_dataclass_setstate")?
+    else {
+        return Ok(None);
+    };
+    match class.getattr_opt("__setstate__")? {
+        Some(setstate) if setstate.is(&generated) => {
+            let fields = py
+                .import("dataclasses")?
+                .call_method1("fields", (class,))?;
+            Ok(Some(fields.len()?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How many values a namedtuple has, if `__new__` is the one that `collections` generated for `owner`.
+fn namedtuple_length(owner: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    let dict = owner.getattr("__dict__")?;
+    for name in ["_fields", "_make", "_field_defaults"] {
+        if !dict.contains(name)? {
+            return Ok(None);
+        }
+    }
+    match dict.get_item("_fields")?.cast_exact::<PyTuple>() {
+        Ok(fields) => Ok(Some(fields.len())),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Arguments of `__new__`, from whose `__new__` it is: `object`'s takes none, a builtin base's takes its value.
 fn new_contract(class: &Bound<'_, PyType>) -> PyResult<Contract> {
     let Some(owner) = owner(class, "__new__")? else {
         return Ok(Contract::no_arguments());
     };
     let py = class.py();
+    if let Some(length) = namedtuple_length(&owner)? {
+        return Ok(contract(&format!("({})", vec!["any"; length].join(", "))));
+    }
     let text = if owner.is(py.get_type::<PyInt>()) {
         "() | (int)"
     } else if owner.is(py.get_type::<PyString>()) {
@@ -230,9 +273,9 @@ fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
             let kind = value.get_type();
             if value.is_instance(&member)? || value.is_instance(&getset)? {
                 slots.insert(name.into_boxed_str());
-            } else if !value.is_instance(&cached)?
-                && (kind.hasattr("__get__")? || value.is_callable())
-            {
+            } else if value.is_instance(&cached)? {
+                computed.insert(name.into_boxed_str());
+            } else if kind.hasattr("__get__")? || value.is_callable() {
                 shadowed.insert(name.into_boxed_str());
             }
         }

@@ -125,7 +125,7 @@ impl<W: World> Machine<W> {
         if version > 5 {
             return Err(Kind::UnsupportedProtocol(version).into());
         }
-        if at > 0 && version != self.protocol {
+        if at > 0 {
             return Err(Kind::LateProtocol.into());
         }
         self.protocol = version;

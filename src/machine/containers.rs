@@ -126,7 +126,7 @@ impl<W: World> Machine<W> {
             return Ok(());
         }
         if pairs.len() % 2 != 0 {
-            return Err(Kind::OddItems("SET ITEMS").into());
+            return Err(Kind::OddItems("SETITEMS").into());
         }
         self.budget
             .memory(pairs.len() as u64 / 2 * size::DICT_ITEM)?;

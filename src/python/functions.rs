@@ -143,8 +143,10 @@ pub fn load_with<'py>(
         cache: &policy.cache,
         limits: call.limits(),
     };
-    load_file(py, file, buffer, memo, rules, call.options()?)
-        .map_err(|refusal| errors::raise(py, refusal, None))
+    load_file(py, file, buffer, memo, rules, call.options()?).map_err(|refusal| {
+        let name = file.borrow().name();
+        errors::raise(py, refusal, name.as_deref())
+    })
 }
 
 /// Loads one pickle from a Python file object.

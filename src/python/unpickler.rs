@@ -192,13 +192,13 @@ impl Unpickler {
     /// UnpicklingError
     ///     Always, unless overridden.
     #[pyo3(signature = (pid, /))]
-    fn persistent_load(slf: &Bound<'_, Self>, pid: &Bound<'_, PyAny>) -> PyErr {
+    fn persistent_load(slf: &Bound<'_, Self>, pid: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let _ = pid;
-        errors::raise(
+        Err(errors::raise(
             slf.py(),
             Refusal::Stream(Error::new(Kind::NoPersistentLoad, 0, None), None),
             None,
-        )
+        ))
     }
 
     /// The objects that the stream may fetch again, by index.
