@@ -314,6 +314,9 @@ impl<'py> World for PyWorld<'_, 'py> {
             return Ok(ffi::ascii(self.py, utf8)?);
         }
         budget.memory(size::text(utf8))?;
+        if let Ok(text) = std::str::from_utf8(utf8) {
+            return Ok(ffi::wide(self.py, text)?);
+        }
         text::check_utf8(utf8)?;
         Ok(ffi::utf8(self.py, utf8)?)
     }

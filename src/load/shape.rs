@@ -159,9 +159,7 @@ fn generated_setstate(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
     };
     match class.getattr_opt("__setstate__")? {
         Some(setstate) if setstate.is(&generated) => {
-            let fields = py
-                .import("dataclasses")?
-                .call_method1("fields", (class,))?;
+            let fields = py.import("dataclasses")?.call_method1("fields", (class,))?;
             Ok(Some(fields.len()?))
         }
         _ => Ok(None),

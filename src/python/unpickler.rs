@@ -12,11 +12,11 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::errors;
 use super::functions::{Call, encoding_of, load_with};
-use crate::load::Encoding;
 use super::limits::Limits;
 use super::memo::MemoProxy;
 use super::policy::{PyPolicy, default_policy, with_allow};
 use crate::error::{Error, Kind};
+use crate::load::Encoding;
 use crate::load::ffi::{Kept, Tag, Value};
 use crate::load::globals;
 use crate::load::run::Refusal;
