@@ -17,6 +17,7 @@ pub mod native;
 pub mod run;
 pub mod shape;
 pub mod source;
+pub mod strings;
 
 use std::collections::HashMap;
 
@@ -133,6 +134,7 @@ pub struct PyWorld<'a, 'py> {
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
     quick: instances::Quick,
+    key_strings: strings::KeyTable,
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
@@ -168,6 +170,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             types: HashMap::new(),
             last_type: (0, EntryId(u32::MAX)),
             quick: instances::Quick::default(),
+            key_strings: strings::KeyTable::default(),
             found: HashMap::new(),
             collisions: Collisions::default(),
             remembered: Vec::new(),
@@ -308,9 +311,12 @@ impl<'py> World for PyWorld<'_, 'py> {
     }
 
     #[inline(always)]
-    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _role: Role) -> Made<Self> {
+    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Made<Self> {
         if utf8.is_ascii() {
             budget.memory(size::ASCII + utf8.len() as u64)?;
+            if role == Role::Key {
+                return Ok(self.key_strings.key(self.py, utf8)?);
+            }
             return Ok(ffi::ascii(self.py, utf8)?);
         }
         budget.memory(size::text(utf8))?;
@@ -524,6 +530,11 @@ impl<'py> World for PyWorld<'_, 'py> {
         state: Value,
     ) -> Done<Self> {
         self.give_state(site, budget, object, state)
+    }
+
+    #[inline(always)]
+    fn is_dict(value: &Value) -> bool {
+        value.tag() == Tag::Dict
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 
 use super::ffi::Value;
-use super::globals::Cache;
+use super::globals::{Cache, Spare};
 use super::source::{File, Stream};
 use super::{Fault, Options, PyWorld};
 use crate::error::{Error, Kind};
@@ -57,18 +57,37 @@ pub fn load_slice<'a, 'py>(
         .length(data.len() as u64)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data));
-    let mut machine = Machine::new(budget);
+    let mut spare = rules.cache.take_spare();
+    let Spare { keys, room } = std::mem::take(spare.open(py));
+    let mut machine = Machine::in_room(budget, room);
+    world.key_strings = keys;
+    world.key_strings.begin();
     machine.forget_memo();
+    let outcome = run_slice(data, strict, &mut machine, &mut world);
+    *spare.open(py) = Spare {
+        keys: std::mem::take(&mut world.key_strings),
+        room: machine.into_room(),
+    };
+    rules.cache.leave_spare(spare);
+    outcome
+}
+
+fn run_slice<'a, 'py>(
+    data: &'a [u8],
+    strict: bool,
+    machine: &mut Machine<PyWorld<'a, 'py>>,
+    world: &mut PyWorld<'a, 'py>,
+) -> Result<Bound<'py, PyAny>, Refusal> {
     let mut reader = Reader::new(data);
-    let value = match machine.run(&mut world, &mut reader) {
+    let value = match machine.run(world, &mut reader) {
         Ok(value) => value,
-        Err(failure) => return Err(refusal(failure, &world)),
+        Err(failure) => return Err(refusal(failure, world)),
     };
     if strict {
-        strictly(&machine, data.len() - reader.position())
+        strictly(machine, data.len() - reader.position())
             .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
     }
-    finish(&mut world, value, &reader)
+    finish(world, value, &reader)
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.

@@ -24,6 +24,22 @@ impl<V> Default for Memo<V> {
     }
 }
 
+impl<V> Memo<V> {
+    /// An empty memo with room that another one left.
+    pub fn with_room(dense: Vec<V>) -> Self {
+        Self {
+            dense,
+            ..Self::default()
+        }
+    }
+
+    /// The room of this memo, emptied.
+    pub fn into_room(mut self) -> Vec<V> {
+        self.dense.clear();
+        self.dense
+    }
+}
+
 impl<V: Default> Memo<V> {
     /// How many values are in the memo.
     pub fn len(&self) -> u64 {

@@ -46,6 +46,27 @@ pub enum Failure<F> {
     },
 }
 
+/// Room for a machine's vectors, which small loads need not allocate each time.
+#[derive(Debug)]
+pub struct Room<V> {
+    stack: Vec<V>,
+    marks: Vec<usize>,
+    memo: Vec<V>,
+}
+
+impl<V> Default for Room<V> {
+    fn default() -> Self {
+        Self {
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: Vec::new(),
+        }
+    }
+}
+
+/// Values above which room is given back and not kept.
+const ROOM: usize = 1 << 12;
+
 /// A pickle machine over a world.
 pub struct Machine<W: World> {
     stack: Vec<W::Value>,
@@ -76,6 +97,31 @@ impl<W: World> Machine<W> {
             liveness: None,
             calls_to_scan: None,
             deferred: Vec::new(),
+        }
+    }
+
+    /// A machine in the room that another one left.
+    pub fn in_room(budget: Budget, room: Room<W::Value>) -> Self {
+        Self {
+            stack: room.stack,
+            marks: room.marks,
+            memo: Memo::with_room(room.memo),
+            ..Self::new(budget)
+        }
+    }
+
+    /// Empties the machine and leaves its room, unless there is much of it.
+    pub fn into_room(mut self) -> Room<W::Value> {
+        self.stack.clear();
+        self.marks.clear();
+        let memo = self.memo.into_room();
+        if self.stack.capacity() > ROOM || memo.capacity() > ROOM {
+            return Room::default();
+        }
+        Room {
+            stack: self.stack,
+            marks: self.marks,
+            memo,
         }
     }
 

@@ -41,13 +41,21 @@ impl<W: World> Machine<W> {
 
     #[inline(always)]
     pub(super) fn load_unicode(&mut self, world: &mut W, utf8: &[u8]) -> Done<W> {
-        let role = if (self.stack.len() - self.floor) & 1 == 0 && self.floor > 0 {
-            Role::Key
-        } else {
-            Role::Value
-        };
+        let role = self.role();
         let value = world.unicode(&mut self.budget, utf8, role)?;
         self.push_done(value)
+    }
+
+    /// Where a string on top of this stack would go.
+    #[inline(always)]
+    fn role(&self) -> Role {
+        let above = self.stack.len() - self.floor;
+        let filled = match (above & 1, self.floor.checked_sub(1)) {
+            (0, Some(below)) => self.stack.get(below),
+            _ => None,
+        };
+        let key = filled.is_some_and(W::is_dict) || self.stack.last().is_some_and(W::is_dict);
+        if key { Role::Key } else { Role::Value }
     }
 
     pub(super) fn load_raw_unicode(&mut self, world: &mut W, line: &[u8]) -> Done<W> {
