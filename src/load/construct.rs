@@ -213,9 +213,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// An instance that this stream made through an entry.
     pub(super) fn made(&mut self, object: Bound<'py, PyAny>, id: EntryId) -> Value {
         let address = object.get_type_ptr() as usize;
-        if self.last_type != (address, id) {
-            self.types.insert(address, id);
-            self.last_type = (address, id);
+        if self.desk.last_type != (address, id) {
+            self.desk.types.insert(address, id);
+            self.desk.last_type = (address, id);
         }
         Value::new(object, Tag::Fresh, id.0)
     }

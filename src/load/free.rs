@@ -17,14 +17,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     pub(super) fn find_free(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
         let key = (module.to_owned(), name.to_owned());
         if self.options.find_class.is_none()
-            && let Some(found) = self.found.get(&key)
+            && let Some(found) = self.desk.found.get(&key)
         {
             return Ok(found.share());
         }
         let (module, name) = (PyString::new(self.py, module), PyString::new(self.py, name));
         let value = self.find_raw(site, module.into_any(), name.into_any())?;
         if self.options.find_class.is_none() {
-            self.found.insert(key, value.share());
+            self.desk.found.insert(key, value.share());
         }
         Ok(value)
     }

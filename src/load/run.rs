@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::ffi::Value;
 use super::globals::{Cache, Spare};
 use super::source::{File, Stream};
-use super::{Fault, Options, PyWorld};
+use super::{Desk, Fault, Options, PyWorld};
 use crate::error::{Error, Kind};
 use crate::inspect::Inspection;
 use crate::machine::budget::{Budget, Limits};
@@ -48,42 +48,37 @@ pub fn load_slice<'a, 'py>(
     py: Python<'py>,
     data: &'a [u8],
     rules: Rules<'a>,
-    options: Options<'py>,
+    options: &'a Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
-    let strict = options.strict;
-    let mut budget = Budget::new(rules.limits.clone());
-    budget.see(data.len() as u64);
-    budget
-        .length(data.len() as u64)
-        .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
-    let mut world = PyWorld::new(py, rules, options, Stream::Slice(data));
-    let mut spare = rules.cache.take_spare();
-    let Spare { keys, room } = std::mem::take(spare.open(py));
-    let mut machine = Machine::in_room(budget, room);
-    world.key_strings = keys;
-    world.key_strings.begin();
+    let mut spare = rules.cache.take_spare(py);
+    let Spare { machine, desk } = &mut *spare;
+    machine.reset(rules.limits);
+    machine.budget_mut().see(data.len() as u64);
     machine.forget_memo();
-    let outcome = run_slice(data, strict, &mut machine, &mut world);
-    *spare.open(py) = Spare {
-        keys: std::mem::take(&mut world.key_strings),
-        room: machine.into_room(),
-    };
-    rules.cache.leave_spare(spare);
+    let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
+    let outcome = run_slice(data, machine, &mut world);
+    machine.clear();
+    desk.clear();
+    rules.cache.leave_spare(py, spare);
     outcome
 }
 
 fn run_slice<'a, 'py>(
     data: &'a [u8],
-    strict: bool,
-    machine: &mut Machine<PyWorld<'a, 'py>>,
+    machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
+    let bytes = data.len() as u64;
+    machine
+        .budget()
+        .length(bytes)
+        .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
     let mut reader = Reader::new(data);
     let value = match machine.run(world, &mut reader) {
         Ok(value) => value,
         Err(failure) => return Err(refusal(failure, world)),
     };
-    if strict {
+    if world.options.strict {
         strictly(machine, data.len() - reader.position())
             .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
     }
@@ -97,10 +92,10 @@ pub fn load_file<'a, 'py>(
     buffer: &mut Vec<u8>,
     memo: &mut Memo<Value>,
     rules: Rules<'a>,
-    options: Options<'py>,
+    options: &'a Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
-    let strict = options.strict;
-    let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)));
+    let mut desk = Desk::default();
+    let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
     world.remember(memo);
     file.borrow_mut().begin(buffer, !world.checked);
     let mut machine = Machine::new(Budget::new(rules.limits.clone()));
@@ -108,7 +103,7 @@ pub fn load_file<'a, 'py>(
     let outcome = run_file(file, buffer, &mut machine, &mut world);
     std::mem::swap(machine.memo_mut(), memo);
     let (value, at) = outcome?;
-    if strict {
+    if options.strict {
         strictly(&machine, 0)
             .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
@@ -119,7 +114,7 @@ pub fn load_file<'a, 'py>(
 fn run_file<'a, 'py>(
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
-    machine: &mut Machine<PyWorld<'a, 'py>>,
+    machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<(Value, u64), Refusal> {
     let (mut base, mut frame) = (0u64, None);
@@ -185,7 +180,7 @@ fn finish<'a, 'py>(
 }
 
 /// With `strict=True`: nothing may be left on the stack, and nothing may follow STOP.
-fn strictly(machine: &Machine<PyWorld<'_, '_>>, behind: usize) -> Result<(), Kind> {
+fn strictly(machine: &Machine<Value>, behind: usize) -> Result<(), Kind> {
     match (machine.stack().len(), behind) {
         (0, 0) => Ok(()),
         (0, bytes) => Err(Kind::Leftovers(format!("{bytes} bytes follow STOP"))),

@@ -24,22 +24,6 @@ impl<V> Default for Memo<V> {
     }
 }
 
-impl<V> Memo<V> {
-    /// An empty memo with room that another one left.
-    pub fn with_room(dense: Vec<V>) -> Self {
-        Self {
-            dense,
-            ..Self::default()
-        }
-    }
-
-    /// The room of this memo, emptied.
-    pub fn into_room(mut self) -> Vec<V> {
-        self.dense.clear();
-        self.dense
-    }
-}
-
 impl<V: Default> Memo<V> {
     /// How many values are in the memo.
     pub fn len(&self) -> u64 {
@@ -136,7 +120,18 @@ impl<V: Default> Memo<V> {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.dense.clear();
+        self.used = 0;
+        if !self.sparse.is_empty() {
+            self.sparse = HashMap::new();
+        }
+    }
+
+    /// Gives room for more than `most` values back; the memo is empty.
+    pub fn shrink(&mut self, most: usize) {
+        if self.dense.capacity() > most {
+            self.dense = Vec::new();
+        }
     }
 }
 
