@@ -137,9 +137,7 @@ fn generated_setstate(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
     };
     match class.getattr_opt("__setstate__")? {
         Some(setstate) if setstate.is(&generated) => {
-            let fields = py
-                .import("dataclasses")?
-                .call_method1("fields", (class,))?;
+            let fields = py.import("dataclasses")?.call_method1("fields", (class,))?;
             Ok(Some(fields.len()?))
         }
         _ => Ok(None),
@@ -286,12 +284,20 @@ fn dataclass_fields(class: &Bound<'_, PyType>) -> PyResult<Option<BTreeSet<Box<s
         if !dict.contains("__dataclass_fields__")? && dict.contains("__init__")? {
             return Ok(None);
         }
-        if dict.contains("__dataclass_params__")? && !dict.get_item("__dataclass_params__")?.getattr("init")?.is_truthy()? {
+        if dict.contains("__dataclass_params__")?
+            && !dict
+                .get_item("__dataclass_params__")?
+                .getattr("init")?
+                .is_truthy()?
+        {
             return Ok(None);
         }
     }
     let names = class.getattr("__dataclass_fields__")?.try_iter()?;
-    names.map(|name| Ok(name?.extract::<String>()?.into_boxed_str())).collect::<PyResult<_>>().map(Some)
+    names
+        .map(|name| Ok(name?.extract::<String>()?.into_boxed_str()))
+        .collect::<PyResult<_>>()
+        .map(Some)
 }
 
 /// Names whose Python definition in a class would run while its instances are made, filled or dropped. What hashing
