@@ -46,9 +46,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             )?;
             return Ok(Value::new(object, Tag::Free, 0));
         };
-        self.options
-            .protocol
-            .store(site.protocol, std::sync::atomic::Ordering::Relaxed);
+        if let Some(protocol) = &self.options.protocol {
+            protocol.store(site.protocol, std::sync::atomic::Ordering::Relaxed);
+        }
         let object = find_class.call1((module, name))?;
         // What `super().find_class()` gave is the policy's, and stays under its contracts.
         match self.cache.entry_at(object.as_ptr() as usize) {

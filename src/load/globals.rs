@@ -210,14 +210,17 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     #[inline]
     pub(super) fn prepare(&mut self, id: EntryId) -> Done<Self> {
         let entry = self.policy.entry(id);
-        if self.checked || !entry.runs_code() && self.cache.get(self.py, id).is_some() {
+        if self.checked && entry.runs_code()
+            || !entry.runs_code() && self.cache.get(self.py, id).is_some()
+        {
             return Ok(());
         }
         if entry.runs_code() {
-            self.ensure_checked()
-        } else {
-            self.ensure_imported(&entry.module)
+            return self.ensure_checked();
         }
+        self.ensure_imported(&entry.module)?;
+        self.cache.resolve(self.py, self.policy, id)?;
+        Ok(())
     }
 
     /// The inspector passes the whole stream, or nothing happens.

@@ -10,6 +10,7 @@ pub mod ffi;
 pub mod fill;
 pub mod free;
 pub mod globals;
+mod instances;
 pub mod keys;
 pub mod look;
 pub mod native;
@@ -97,7 +98,7 @@ pub struct Options<'py> {
     /// The `find_class` of a subclass, which steps around the policy as it does with `pickle`.
     pub find_class: Option<Bound<'py, PyAny>>,
     /// Where the protocol is noted for a `find_class` that asks its base class.
-    pub protocol: std::sync::Arc<std::sync::atomic::AtomicU8>,
+    pub protocol: Option<std::sync::Arc<std::sync::atomic::AtomicU8>>,
     /// Whether leftovers on the stack and bytes after STOP are refused.
     pub strict: bool,
 }
@@ -131,6 +132,7 @@ pub struct PyWorld<'a, 'py> {
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
+    quick: instances::Quick,
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
@@ -165,6 +167,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             symbols: Vec::new(),
             types: HashMap::new(),
             last_type: (0, EntryId(u32::MAX)),
+            quick: instances::Quick::default(),
             found: HashMap::new(),
             collisions: Collisions::default(),
             remembered: Vec::new(),
@@ -311,6 +314,9 @@ impl<'py> World for PyWorld<'_, 'py> {
             return Ok(ffi::ascii(self.py, utf8)?);
         }
         budget.memory(size::text(utf8))?;
+        if let Ok(text) = std::str::from_utf8(utf8) {
+            return Ok(ffi::wide(self.py, text)?);
+        }
         text::check_utf8(utf8)?;
         Ok(ffi::utf8(self.py, utf8)?)
     }
@@ -483,6 +489,9 @@ impl<'py> World for PyWorld<'_, 'py> {
         class: Value,
         args: &mut [Value],
     ) -> Made<Self> {
+        if let Some(value) = self.quick_instance(budget, &class, args)? {
+            return Ok(value);
+        }
         self.new_instance(site, budget, class, args)
     }
 
@@ -515,6 +524,26 @@ impl<'py> World for PyWorld<'_, 'py> {
         state: Value,
     ) -> Done<Self> {
         self.give_state(site, budget, object, state)
+    }
+
+    #[inline(always)]
+    fn is_none(value: &Value) -> bool {
+        value.is_none()
+    }
+
+    fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
+        self.takes_quickly(object, slots)
+    }
+
+    fn build_attributes(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        pairs: &mut [Value],
+        _slots: bool,
+    ) -> Done<Self> {
+        self.set_quickly(budget, object, pairs)
     }
 
     fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {

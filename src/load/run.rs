@@ -58,6 +58,7 @@ pub fn load_slice<'a, 'py>(
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data));
     let mut machine = Machine::new(budget);
+    machine.forget_memo();
     let mut reader = Reader::new(data);
     let value = match machine.run(&mut world, &mut reader) {
         Ok(value) => value,

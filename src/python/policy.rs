@@ -146,27 +146,15 @@ impl PyPolicy {
     }
 
     /// Whether a class, function or name is allowed.
-    fn __contains__(&self, target: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = target.py();
-        let (module, name, object) = if let Ok(path) = target.cast::<PyString>() {
-            match split_path(&path.to_cow()?) {
-                Ok((module, name)) => (module.to_owned(), name.to_owned(), None),
-                Err(_) => return Ok(false),
-            }
-        } else {
-            match Target::of(target) {
-                Ok(target) => (target.module, target.name, target.object),
-                Err(_) => return Ok(false),
-            }
+    fn __contains__(&self, target: &Bound<'_, PyAny>) -> bool {
+        let Ok(target) = Target::of(target) else {
+            return false;
         };
-        if self.inner.is_unrestricted() {
-            return Ok(true);
-        }
-        let other = |known: &Target| {
-            let same_name = known.module == module && known.name == name;
-            same_name && matches!((&known.object, &object), (Some(a), Some(b)) if !a.is(b.bind(py)))
+        let impostor = |known: &Target| {
+            known.module == target.module && known.name == target.name && !known.is(&target)
         };
-        Ok(Verdict::of(&self.inner, &module, &name).is_allowed() && !self.given.iter().any(other))
+        let verdict = Verdict::of(&self.inner, &target.module, &target.name);
+        verdict.is_allowed() && !self.given.iter().any(impostor)
     }
 
     /// Return what the policy says about a name, as a pickle of protocol 3 or later writes it.

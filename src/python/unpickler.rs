@@ -11,11 +11,12 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::errors;
-use super::functions::{Call, load_with};
+use super::functions::{Call, encoding_of, load_with};
 use super::limits::Limits;
 use super::memo::MemoProxy;
 use super::policy::{PyPolicy, default_policy, with_allow};
 use crate::error::{Error, Kind};
+use crate::load::Encoding;
 use crate::load::ffi::{Kept, Tag, Value};
 use crate::load::globals;
 use crate::load::run::Refusal;
@@ -29,8 +30,7 @@ struct Setup {
     policy: Py<PyPolicy>,
     limits: Option<budget::Limits>,
     fix_imports: bool,
-    encoding: String,
-    errors: String,
+    encoding: Encoding,
     buffers: Option<Py<PyAny>>,
 }
 
@@ -114,8 +114,7 @@ impl Unpickler {
             policy: policy.unbind(),
             limits: limits.map(|limits| limits.inner.clone()),
             fix_imports,
-            encoding: encoding.into(),
-            errors: errors.into(),
+            encoding: encoding_of(encoding, errors),
             buffers,
         });
         Ok(())
@@ -278,14 +277,13 @@ impl Unpickler {
             limits: setup.limits.clone(),
             fix_imports: setup.fix_imports,
             encoding: setup.encoding.clone(),
-            errors: setup.errors.clone(),
             buffers: setup
                 .buffers
                 .as_ref()
                 .map(|buffers| buffers.bind(py).clone()),
             persistent_load,
             find_class,
-            protocol: Arc::clone(&this.protocol),
+            protocol: Some(Arc::clone(&this.protocol)),
             ..Call::under(setup.policy.bind(py).clone())
         };
         let file = Rc::new(RefCell::new(File::new(setup.file.bind(py), true)?));

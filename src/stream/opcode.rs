@@ -119,7 +119,7 @@ opcodes! {
 }
 
 /// Codes that fused paths compare the next byte with.
-pub use op::{BINPUT, BUILD, LONG_BINPUT, MEMOIZE, NEWOBJ, REDUCE, SETITEM, SETITEMS};
+pub use op::{BINPUT, BUILD, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
 
 /// The name of an opcode; `None` for a byte that is none.
 #[cold]
@@ -243,17 +243,17 @@ impl<'a> Reader<'a> {
             op::BININT1 => Op::Int(i64::from(self.u8()?)),
             op::BININT2 => Op::Int(i64::from(self.u16()?)),
             op::LONG1 => Op::Long(self.take_u8()?),
-            op::LONG4 => Op::Long(self.take_i32(Kind::NegativeLong)?),
-            op::INT => self.int_line()?,
-            op::LONG => self.long_line()?,
+            op::LONG4 => Op::Long(self.aside(|aside| aside.take_i32(Kind::NegativeLong))?),
+            op::INT => self.aside(Self::int_line)?,
+            op::LONG => self.aside(Self::long_line)?,
             // strings
-            op::STRING => Op::Quoted(self.quoted_line()?),
-            op::BINSTRING => Op::String(self.take_i32(Kind::NegativeString)?),
+            op::STRING => Op::Quoted(self.aside(Self::quoted_line)?),
+            op::BINSTRING => Op::String(self.aside(|aside| aside.take_i32(Kind::NegativeString))?),
             op::SHORT_BINSTRING => Op::String(self.take_u8()?),
             op::BINBYTES => Op::Bytes(self.take_u32()?),
             op::SHORT_BINBYTES => Op::Bytes(self.take_u8()?),
-            op::BINBYTES8 => Op::Bytes(self.take_u64("BINBYTES8")?),
-            op::BYTEARRAY8 => Op::ByteArray(self.take_u64("BYTEARRAY8")?),
+            op::BINBYTES8 => Op::Bytes(self.aside(|aside| aside.take_u64("BINBYTES8"))?),
+            op::BYTEARRAY8 => Op::ByteArray(self.aside(|aside| aside.take_u64("BYTEARRAY8"))?),
             op::NEXT_BUFFER => Op::NextBuffer,
             op::READONLY_BUFFER => Op::ReadonlyBuffer,
             // None and bools
@@ -261,12 +261,12 @@ impl<'a> Reader<'a> {
             op::NEWTRUE => Op::Bool(true),
             op::NEWFALSE => Op::Bool(false),
             // unicode strings
-            op::UNICODE => Op::RawUnicode(self.line()?),
+            op::UNICODE => Op::RawUnicode(self.aside(Self::line)?),
             op::SHORT_BINUNICODE => Op::Unicode(self.take_u8()?),
             op::BINUNICODE => Op::Unicode(self.take_u32()?),
-            op::BINUNICODE8 => Op::Unicode(self.take_u64("BINUNICODE8")?),
+            op::BINUNICODE8 => Op::Unicode(self.aside(|aside| aside.take_u64("BINUNICODE8"))?),
             // floats
-            op::FLOAT => self.float_line()?,
+            op::FLOAT => self.aside(Self::float_line)?,
             op::BINFLOAT => Op::Float(self.f64()?),
             // lists
             op::EMPTY_LIST => Op::EmptyList,
@@ -294,32 +294,36 @@ impl<'a> Reader<'a> {
             op::MARK => Op::Mark,
             op::POP_MARK => Op::PopMark,
             // memo
-            op::GET => Op::Get(self.index_line()?),
+            op::GET => Op::Get(self.aside(Self::index_line)?),
             op::BINGET => Op::Get(i64::from(self.u8()?)),
             op::LONG_BINGET => Op::Get(i64::from(self.u32()?)),
-            op::PUT => self.put_line()?,
+            op::PUT => self.aside(Self::put_line)?,
             op::BINPUT => Op::Put(u64::from(self.u8()?)),
             op::LONG_BINPUT => Op::Put(u64::from(self.u32()?)),
             op::MEMOIZE => Op::Memoize,
             // globals
-            op::EXT1 => self.extension_code(|reader| Ok(i64::from(reader.u8()?)))?,
-            op::EXT2 => self.extension_code(|reader| Ok(i64::from(reader.u16()?)))?,
-            op::EXT4 => self.extension_code(|reader| Ok(i64::from(reader.i32()?)))?,
-            op::GLOBAL => Op::Global(self.full_line()?, self.full_line()?),
+            op::EXT1 => self.aside_ext(|reader| Ok(i64::from(reader.u8()?)))?,
+            op::EXT2 => self.aside_ext(|reader| Ok(i64::from(reader.u16()?)))?,
+            op::EXT4 => self.aside_ext(|reader| Ok(i64::from(reader.i32()?)))?,
+            op::GLOBAL => self
+                .aside(Self::names)
+                .map(|(module, name)| Op::Global(module, name))?,
             op::STACK_GLOBAL => Op::StackGlobal,
             // calls
             op::REDUCE => Op::Reduce,
             op::BUILD => Op::Build,
-            op::INST => Op::Inst(self.full_line()?, self.full_line()?),
+            op::INST => self
+                .aside(Self::names)
+                .map(|(module, name)| Op::Inst(module, name))?,
             op::OBJ => Op::Obj,
             op::NEWOBJ => Op::NewObj,
             op::NEWOBJ_EX => Op::NewObjEx,
             // framing
             op::PROTO => Op::Proto(self.u8()?),
             op::STOP => Op::Stop,
-            op::FRAME => self.frame()?,
+            op::FRAME => self.aside(Self::frame)?,
             // persistent ids
-            op::PERSID => Op::PersId(self.line()?),
+            op::PERSID => Op::PersId(self.aside(Self::line)?),
             op::BINPERSID => Op::BinPersId,
             code => return Err(self.error(Kind::InvalidLoadKey(code))),
         })
@@ -351,11 +355,21 @@ impl<'a> Reader<'a> {
         Ok(Op::Frame(length))
     }
 
+    #[inline(always)]
+    fn aside_ext(&mut self, read: impl Fn(&mut Self) -> Result<i64>) -> Result<Op<'a>> {
+        self.aside(|aside| aside.extension_code(read))
+    }
+
     fn extension_code(&mut self, read: impl Fn(&mut Self) -> Result<i64>) -> Result<Op<'a>> {
         match u32::try_from(read(self)?) {
             Ok(code) if code > 0 => Ok(Op::Ext(code)),
             _ => Err(self.error(Kind::BadExtensionCode)),
         }
+    }
+
+    /// Module and name, a line each.
+    fn names(&mut self) -> Result<(&'a [u8], &'a [u8])> {
+        Ok((self.full_line()?, self.full_line()?))
     }
 
     fn int_line(&mut self) -> Result<Op<'a>> {

@@ -7,16 +7,18 @@ use crate::error::{Error, Kind, Result};
 use crate::stream::opcode;
 
 /// A cursor over the bytes that are here; more may follow when the stream comes from a file.
+///
+/// `Copy`, and every rare path takes a copy: the cursor then stays in registers in the machine's loop.
+#[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
+    /// What is left of the current frame, or of the data. One bound serves both.
+    rest: &'a [u8],
+    /// What follows the frame.
+    behind: &'a [u8],
     data: &'a [u8],
-    /// Next byte to read.
-    pos: usize,
-    /// Where the current frame, or the data, ends. One bound serves both.
-    end: usize,
-    /// Whether `end` is the end of a frame.
     framed: bool,
-    /// First byte and code of the opcode being read.
-    start: usize,
+    /// Where the opcode being read begins, and its code.
+    start: *const u8,
     code: u8,
     /// Offset of `data[0]` from the start of the pickle.
     base: u64,
@@ -31,14 +33,14 @@ impl<'a> Reader<'a> {
     /// A cursor at `pos` of `data`, whose first byte is byte `base` of the pickle, `frame` bytes before the end of a
     /// frame: what [`Reader::position`] and [`Reader::frame_left`] of an earlier cursor said.
     pub fn resume(data: &'a [u8], pos: usize, base: u64, frame: Option<usize>) -> Self {
-        let pos = pos.min(data.len());
-        let end = frame.map_or(data.len(), |left| pos.saturating_add(left).min(data.len()));
+        let here = data.get(pos..).unwrap_or_default();
+        let (rest, behind) = here.split_at(frame.unwrap_or(here.len()).min(here.len()));
         Self {
+            rest,
+            behind,
             data,
-            pos,
-            end,
             framed: frame.is_some(),
-            start: pos,
+            start: rest.as_ptr(),
             code: 0,
             base,
         }
@@ -46,18 +48,22 @@ impl<'a> Reader<'a> {
 
     /// Index in the data of the next byte to read.
     pub fn position(&self) -> usize {
-        self.pos
+        self.data.len() - self.rest.len() - self.behind.len()
     }
 
     /// Bytes left in the current frame.
     pub fn frame_left(&self) -> Option<usize> {
-        self.framed.then(|| self.end.saturating_sub(self.pos))
+        self.framed.then_some(self.rest.len())
+    }
+
+    fn start(&self) -> usize {
+        self.start.addr() - self.data.as_ptr().addr()
     }
 
     /// Offset of the current opcode from the start of the pickle.
     #[inline(always)]
     pub fn at(&self) -> u64 {
-        self.base + self.start as u64
+        self.base + self.start() as u64
     }
 
     /// Code of the current opcode.
@@ -68,51 +74,83 @@ impl<'a> Reader<'a> {
 
     /// Goes back to the start of the current opcode, so that it is read again when more data is here.
     pub fn rewind(&mut self) {
-        self.pos = self.start;
+        let end = self.data.len() - self.behind.len();
+        self.rest = self.data.get(self.start()..end).unwrap_or_default();
     }
 
     /// The bytes after the cursor, up to the end of the frame: what a fused path may look at.
     #[inline(always)]
     pub fn rest(&self) -> &'a [u8] {
-        self.data.get(self.pos..self.end).unwrap_or_default()
+        self.rest
+    }
+
+    /// Bytes of the data, read and unread.
+    pub fn length(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
+    /// store at.
+    #[inline]
+    pub fn skip_dead_put(self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
+        let (slot, rest) = match self.rest {
+            [opcode::MEMOIZE, rest @ ..] => (next, rest),
+            [opcode::BINPUT, index, rest @ ..] => (u64::from(*index), rest),
+            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..] => {
+                (u64::from(u32::from_le_bytes([*a, *b, *c, *d])), rest)
+            }
+            _ => return None,
+        };
+        is_dead(slot).then_some(Self { rest, ..self })
     }
 
     /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
     #[inline(always)]
     pub fn next_fused(&mut self) {
-        if let Some(code) = self.rest().first() {
-            self.start = self.pos;
+        if let [code, rest @ ..] = self.rest {
+            self.start = self.rest.as_ptr();
             self.code = *code;
-            self.pos += 1;
+            self.rest = rest;
         }
     }
 
     /// An error at the current opcode.
     #[cold]
-    pub fn error(&self, kind: Kind) -> Box<Error> {
+    pub fn error(self, kind: Kind) -> Box<Error> {
         let named = !matches!(kind, Kind::NoInput | Kind::InvalidLoadKey(_));
         let opcode = if named { opcode::name(self.code) } else { None };
         Error::new(kind, self.at(), opcode)
     }
 
+    /// Reads by a rare path, on a copy of the cursor.
+    #[inline(always)]
+    pub(super) fn aside<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let mut copy = *self;
+        let result = read(&mut copy);
+        *self = copy;
+        result
+    }
+
     /// The code of the next opcode.
     #[inline(always)]
     pub(super) fn next_code(&mut self) -> Result<u8> {
-        if self.pos >= self.end {
-            self.leave_frame()?;
+        if self.rest.is_empty() {
+            self.aside(Self::leave_frame)?;
         }
-        self.start = self.pos;
+        self.start = self.rest.as_ptr();
         self.code = self.u8()?;
         Ok(self.code)
     }
 
     /// At the end of a frame: goes on behind it. At the end of the data: says that the stream has no STOP.
     #[cold]
+    #[inline(never)]
     fn leave_frame(&mut self) -> Result<()> {
-        self.start = self.pos;
         self.framed = false;
-        self.end = self.data.len();
-        if self.pos >= self.end {
+        self.rest = self.behind;
+        self.behind = &[];
+        self.start = self.data.as_ptr_range().end.wrapping_sub(self.rest.len());
+        if self.rest.is_empty() {
             return Err(Error::new(Kind::NoInput, self.at(), None));
         }
         Ok(())
@@ -123,13 +161,16 @@ impl<'a> Reader<'a> {
         if i64::try_from(length).is_err() {
             return Err(self.error(Kind::SizeOverflow("FRAME length")));
         }
-        if self.framed && self.pos < self.end {
+        if self.framed && !self.rest.is_empty() {
             return Err(self.error(Kind::FrameInFrame));
         }
-        let left = self.data.len() - self.pos;
+        if self.framed {
+            self.rest = self.behind;
+        }
+        let left = self.rest.len();
         match usize::try_from(length) {
             Ok(length) if length <= left => {
-                self.end = self.pos + length;
+                (self.rest, self.behind) = self.rest.split_at(length);
                 self.framed = true;
                 Ok(())
             }
@@ -142,15 +183,13 @@ impl<'a> Reader<'a> {
     /// `count` bytes.
     #[inline(always)]
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        if count > self.end - self.pos {
-            return Err(self.short(count as u64));
+        match self.rest.split_at_checked(count) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.short(count as u64)),
         }
-        let taken = self
-            .data
-            .get(self.pos..self.pos + count)
-            .unwrap_or_default();
-        self.pos += count;
-        Ok(taken)
     }
 
     /// As many bytes as an 8-byte length says; `what` names the opcode where no `Py_ssize_t` could hold it.
@@ -168,13 +207,9 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        match self
-            .data
-            .get(self.pos..self.end)
-            .and_then(|rest| rest.first_chunk::<N>())
-        {
-            Some(bytes) => {
-                self.pos += N;
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(*bytes)
             }
             None => Err(self.short(N as u64)),
@@ -214,14 +249,12 @@ impl<'a> Reader<'a> {
 
     /// A line without its `\n`.
     pub(super) fn line(&mut self) -> Result<&'a [u8]> {
-        let rest = self.rest();
-        match memchr::memchr(b'\n', rest) {
-            Some(length) => {
-                self.pos += length + 1;
-                Ok(rest.get(..length).unwrap_or_default())
-            }
-            None => Err(self.short(0)),
-        }
+        let Some(length) = memchr::memchr(b'\n', self.rest) else {
+            return Err(self.short(0));
+        };
+        let (line, rest) = self.rest.split_at(length);
+        self.rest = rest.get(1..).unwrap_or_default();
+        Ok(line)
     }
 
     /// A line that must not be empty; `CPython` calls the empty one truncated data.
@@ -236,12 +269,13 @@ impl<'a> Reader<'a> {
 
     /// `count` bytes (0: a line) are not here: is it the frame that ends, or the data?
     #[cold]
+    #[inline(never)]
     #[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
-    fn short(&self, count: u64) -> Box<Error> {
+    fn short(self, count: u64) -> Box<Error> {
         if self.framed {
             return self.error(Kind::FrameExhausted);
         }
-        let here = (self.end - self.pos) as u64;
+        let here = self.rest.len() as u64;
         self.error(Kind::Truncated {
             need: count.saturating_sub(here),
         })

@@ -1,7 +1,9 @@
 //! Tests of `builder.rs`: what holds, and every refusal.
 
 use crate::policy::testing::{everything, id};
-use crate::policy::{Contract, Entry, Grant, Meaning, Policy, PolicyBuilder, PolicyError, Rights};
+use crate::policy::{
+    Contract, Entry, Grant, Meaning, Policy, PolicyBuilder, PolicyError, Rights, split_path,
+};
 
 fn grant(call: &str) -> Grant {
     Grant {
@@ -225,4 +227,19 @@ fn test_dangerously_replaces_a_pattern_by_the_function() {
     let entry = p.entry(id(&p, "builtins:getattr"));
     assert_eq!(entry.meaning, Meaning::Object);
     assert!(entry.is_dangerous());
+}
+
+#[test]
+fn test_paths_split_at_the_colon_or_else_at_the_last_dot() {
+    assert_eq!(split_path("a.b.C"), Ok(("a.b", "C")));
+    assert_eq!(split_path("a.b:C.D"), Ok(("a.b", "C.D")));
+    assert_eq!(split_path("a:b"), Ok(("a", "b")));
+    for bad in [
+        "", "a", "a.", ".a", "a:", ":a", "a:b:c", "a..b", "a.*", "a.b?", "a.1b", "a .b", "a.b-c",
+    ] {
+        assert!(
+            matches!(split_path(bad), Err(PolicyError::BadName { .. })),
+            "{bad}"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Tests of `document.rs`: what holds, and every refusal.
 
 use crate::policy::testing::{everything, id};
-use crate::policy::{Contract, Fields, Grant, Policy, PolicyError, Rights};
+use crate::policy::{Contract, Fields, Grant, Policy, PolicyBuilder, PolicyError, Rights};
 
 fn round_trip(policy: &Policy) {
     let text = policy.to_toml();
@@ -152,4 +152,27 @@ fn test_what_a_document_may_not_say() {
         assert!(!matches!(error, PolicyError::Ambiguous { .. }));
         assert!(!error.to_string().is_empty());
     }
+}
+
+#[test]
+fn test_a_short_document_is_a_base_and_a_list() {
+    let short = Policy::from_toml("base = [\"enums\"]\nallow = [\"app.X\", \"app:X.Y\"]").unwrap();
+    let long = Policy::preset(&["enums"])
+        .and_then(|builder| builder.allow("app", "X"))
+        .and_then(|builder| builder.allow("app", "X.Y"))
+        .and_then(PolicyBuilder::build);
+    assert_eq!(Ok(short), long);
+    assert!(matches!(
+        Policy::from_toml("allow = [\"os.system\"]"),
+        Err(PolicyError::Gadget { .. })
+    ));
+}
+
+#[test]
+fn test_a_pyproject_holds_a_document() {
+    let text = "[project]\nname = 1\n[tool.picklist]\nallow = [\"app.X\"]\n[tool.other]\n";
+    let policy = Policy::from_pyproject(text).unwrap().unwrap();
+    assert_eq!(Ok(policy), Policy::from_toml("allow = [\"app.X\"]"));
+    assert_eq!(Policy::from_pyproject("[project]\n"), Ok(None));
+    assert!(Policy::from_pyproject("[tool.picklist]\nallowed = []\n").is_err());
 }

@@ -97,7 +97,8 @@ impl Target {
     /// Whether both name the same thing.
     pub fn is(&self, other: &Self) -> bool {
         let objects = match (&self.object, &other.object) {
-            (Some(a), Some(b)) => a.is(b),
+            // Found under one name, they are one: a method is made anew whenever it is looked up.
+            (Some(a), Some(b)) => a.is(b) || self.found && other.found,
             (Some(_), None) => self.found,
             (None, Some(_)) => other.found,
             (None, None) => true,
