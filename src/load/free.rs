@@ -12,7 +12,7 @@ use super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::world::{Done, Made, Site};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// `find_class` of the subclass, or `pickle`'s own.
     pub(super) fn find_free(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
         let key = (module.to_owned(), name.to_owned());

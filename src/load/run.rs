@@ -72,12 +72,12 @@ pub fn load_slice<'a, 'py>(
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
-pub fn load_file<'a, 'py>(
+pub fn load_file<'py>(
     py: Python<'py>,
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
     memo: &mut Memo<Value>,
-    rules: Rules<'a>,
+    rules: Rules<'_>,
     options: Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let strict = options.strict;
@@ -148,8 +148,8 @@ fn run_file<'a, 'py>(
     }
 }
 
-fn finish<'a, 'py>(
-    world: &mut PyWorld<'a, 'py>,
+fn finish<'py>(
+    world: &mut PyWorld<'_, 'py>,
     value: Value,
     reader: &Reader<'_>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, LazyLock};
 
-use once_cell::sync::Lazy;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -58,8 +57,8 @@ impl<'py> Call<'py> {
     }
 
     fn limits(&self) -> &budget::Limits {
-        static DEFAULT: Lazy<budget::Limits> = Lazy::new(budget::Limits::default);
-        static FREE: Lazy<budget::Limits> = Lazy::new(budget::Limits::unlimited);
+        static DEFAULT: LazyLock<budget::Limits> = LazyLock::new(budget::Limits::default);
+        static FREE: LazyLock<budget::Limits> = LazyLock::new(budget::Limits::unlimited);
         let policy = self.policy.get();
         match self.limits.as_ref().or(policy.limits.as_ref()) {
             Some(limits) => limits,

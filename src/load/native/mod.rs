@@ -18,7 +18,7 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made};
 use crate::policy::{EntryId, Meaning, Native, Plan};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// Builds what was judged.
     pub(super) fn build_native(
         &mut self,
@@ -65,7 +65,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             self.charge_copy(budget, arg)?;
             match native {
                 Meaning::Native(Native::Set | Native::Counter) => {
-                    self.price_keys(budget, arg, false)?
+                    self.price_keys(budget, arg, false)?;
                 }
                 Meaning::Native(Native::OrderedDict) => self.price_keys(budget, arg, true)?,
                 _ => {}
