@@ -136,7 +136,13 @@ impl<'py> PyWorld<'_, 'py> {
             let state = state
                 .cast_exact::<PyDict>()
                 .map_err(|_| Kind::StateNotDict)?;
-            let attributes = instance.getattr("__dict__")?;
+            let Some(attributes) = instance.getattr_opt("__dict__")? else {
+                return Err(Kind::BadContainer(format!(
+                    "state is a dict, and an instance of {} must be given slots only",
+                    instance.get_type().name()?
+                ))
+                .into());
+            };
             for (key, value) in state {
                 let mut key = Value::plain(key);
                 ffi::intern(&mut key);

@@ -213,9 +213,9 @@ impl<'py> PyWorld<'_, 'py> {
     /// An instance that this stream made through an entry.
     pub(super) fn made(&mut self, object: Bound<'py, PyAny>, id: EntryId) -> Value {
         let address = object.get_type_ptr() as usize;
-        if self.last_type != (address, id) {
-            self.types.insert(address, id);
-            self.last_type = (address, id);
+        if self.desk.last_type != (address, id) {
+            self.desk.types.insert(address, id);
+            self.desk.last_type = (address, id);
         }
         Value::new(object, Tag::Fresh, id.0)
     }
@@ -271,7 +271,13 @@ impl<'py> PyWorld<'_, 'py> {
         self.settle(args)?;
         let class = self.class(id)?;
         let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = ffi::new_object(&class, args.bound(self.py), None)?;
+        let object =
+            ffi::new_object(&class, args.bound(self.py), None).map_err(|error| {
+                match self.policy.entry(id).meaning {
+                    Meaning::Object => error.into(),
+                    _ => self.bad_value(error),
+                }
+            })?;
         let mut value = self.made(object, id);
         if plan == Plan::Unbuilt {
             value.set_symbolic(true);

@@ -674,25 +674,57 @@ pub fn generic_get<'py>(
     Ok(unsafe { Bound::from_owned_ptr(object.py(), found) })
 }
 
-/// Values that outlive a load: the memo of an `Unpickler` between two calls of `load()`.
+/// Values that outlive a load: the memo of an `Unpickler` between two calls of `load()`, strings that keys share.
 #[derive(Debug, Default)]
-pub struct Kept(crate::machine::memo::Memo<Value>);
+pub struct Kept<T>(T);
 
-// SAFETY: the values are only reached through `open`, which asks for the token, or dropped by the owner's deallocator,
-// which the interpreter calls attached.
-unsafe impl Send for Kept {}
+// SAFETY: the values are only reached through a token, or dropped by the owner's deallocator, which the interpreter
+// calls attached.
+unsafe impl<T> Send for Kept<T> {}
 // SAFETY: as above.
-unsafe impl Sync for Kept {}
+unsafe impl<T> Sync for Kept<T> {}
 
-impl Kept {
-    /// Keeps a memo.
-    pub fn new(memo: crate::machine::memo::Memo<Value>) -> Self {
-        Self(memo)
+impl<T> Kept<T> {
+    /// Keeps values.
+    pub fn new(values: T) -> Self {
+        Self(values)
     }
 
-    /// The memo, for who is attached.
-    pub fn open(&mut self, _py: Python<'_>) -> &mut crate::machine::memo::Memo<Value> {
+    /// The values, for who is attached.
+    pub fn open(&mut self, _py: Python<'_>) -> &mut T {
         &mut self.0
+    }
+}
+
+/// A place for one value that whoever is attached may take and put back: no atomic operation, four of which would cost a
+/// small load a sixth of its time.
+pub struct Shelf<T>(std::cell::UnsafeCell<Option<T>>);
+
+// SAFETY: the place is reached through a token alone, and the module keeps the interpreter lock (`gil_used`), so one
+// thread at a time is attached; neither method runs code of anybody else's while it borrows the place.
+unsafe impl<T> Send for Shelf<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Shelf<T> {}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(std::cell::UnsafeCell::new(None))
+    }
+}
+
+impl<T> Shelf<T> {
+    /// Takes what is there.
+    #[inline]
+    pub fn take(&self, _py: Python<'_>) -> Option<T> {
+        // SAFETY: see `Sync`.
+        unsafe { (*self.0.get()).take() }
+    }
+
+    /// Puts a value there; what was there is given back, to be dropped by the caller.
+    #[inline]
+    pub fn put(&self, _py: Python<'_>, value: T) -> Option<T> {
+        // SAFETY: see `Sync`.
+        unsafe { (*self.0.get()).replace(value) }
     }
 }
 
@@ -841,4 +873,21 @@ pub fn set_attribute(py: Python<'_>, object: &Value, name: &Value, value: &Value
         return Err(raised(py));
     }
     Ok(())
+}
+
+/// The characters of a str that [`ascii`] made.
+#[inline(always)]
+pub fn ascii_bytes(text: &Value) -> &[u8] {
+    debug_assert!(text.is_str());
+    // SAFETY: an exact str.
+    let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.object) }.unsigned_abs();
+    // SAFETY: the characters of a compact ASCII str follow its header, for as long as the reference lives.
+    unsafe {
+        std::slice::from_raw_parts(
+            text.object
+                .cast::<u8>()
+                .add(size_of::<ffi::PyASCIIObject>()),
+            length,
+        )
+    }
 }

@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyModule, PyType};
 
-use super::ffi::{Tag, Value};
+use super::ffi::{Shelf, Tag, Value};
 use super::shape::Shape;
-use super::{Fault, PyWorld};
+use super::{Desk, Fault, PyWorld};
 use crate::error::Kind;
+use crate::machine::Machine;
 use crate::machine::world::{Done, Made, Site};
 use crate::policy::{Attempt, Entry, EntryId, Plan, Policy};
 
@@ -31,6 +32,17 @@ pub struct Resolved {
 pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
     by_address: Mutex<HashMap<usize, EntryId>>,
+    /// What the last load left for the next: a machine and a desk.
+    spare: Shelf<Box<Spare>>,
+}
+
+/// What loads under one policy hand on to each other: a machine and a desk, both emptied.
+#[derive(Debug, Default)]
+pub struct Spare {
+    /// The machine.
+    pub machine: Machine<Value>,
+    /// The desk.
+    pub desk: Desk,
 }
 
 impl Cache {
@@ -39,7 +51,20 @@ impl Cache {
         Self {
             slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
             by_address: Mutex::default(),
+            spare: Shelf::default(),
         }
+    }
+
+    /// What the last load left, or a new one; a load within a load gets its own.
+    #[inline]
+    pub fn take_spare(&self, py: Python<'_>) -> Box<Spare> {
+        self.spare.take(py).unwrap_or_default()
+    }
+
+    /// Leaves it for the next load.
+    #[inline]
+    pub fn leave_spare(&self, py: Python<'_>, spare: Box<Spare>) {
+        drop(self.spare.put(py, spare));
     }
 
     /// What was resolved before.

@@ -49,6 +49,7 @@ impl PyWorld<'_, '_> {
     #[inline]
     fn quick_class(&mut self, id: EntryId) -> Option<&mut Class> {
         let known = self
+            .desk
             .quick
             .class
             .as_ref()
@@ -56,13 +57,13 @@ impl PyWorld<'_, '_> {
         if !known {
             self.meet_class(id)?;
         }
-        let class = self.quick.class.as_mut()?;
+        let class = self.desk.quick.class.as_mut()?;
         (ffi::version_of(&class.object) == class.version).then_some(class)
     }
 
     #[cold]
     fn meet_class(&mut self, id: EntryId) -> Option<()> {
-        self.quick.class = None;
+        self.desk.quick.class = None;
         let resolved = self.cache.get(self.py, id)?;
         let class = resolved.object.bind(self.py).cast::<PyType>().ok()?;
         let ways = resolved.shape.ways;
@@ -70,10 +71,10 @@ impl PyWorld<'_, '_> {
         if version == 0 || self.policy.entry(id).runs_code() {
             return None;
         }
-        self.types.insert(class.as_ptr() as usize, id);
-        self.last_type = (class.as_ptr() as usize, id);
+        self.desk.types.insert(class.as_ptr() as usize, id);
+        self.desk.last_type = (class.as_ptr() as usize, id);
         let object = Value::plain(class.clone().into_any());
-        self.quick.class = Some(Class {
+        self.desk.quick.class = Some(Class {
             id,
             ways,
             version,
@@ -102,11 +103,11 @@ impl PyWorld<'_, '_> {
         if args.is_empty() && known.ways.plain_new {
             if !known.made_plainly {
                 self.judge(id, Attempt::New(args))?;
-                if let Some(known) = &mut self.quick.class {
+                if let Some(known) = &mut self.desk.quick.class {
                     known.made_plainly = true;
                 }
             }
-            let Some(known) = &self.quick.class else {
+            let Some(known) = &self.desk.quick.class else {
                 return Ok(None);
             };
             return Ok(Some(ffi::plain_instance(py, &known.object, id.0)?));
@@ -162,14 +163,14 @@ impl PyWorld<'_, '_> {
     #[inline]
     fn attribute_name(&mut self, id: EntryId, key: &Value) -> Result<&Value, Fault> {
         let at = (key.address() >> 4) % KEYS;
-        let hit = match self.quick.keys.get(at) {
+        let hit = match self.desk.quick.keys.get(at) {
             Some(Some(known)) => known.id == id && known.text.address() == key.address(),
             _ => false,
         };
         if !hit {
             self.meet_key(id, key, at)?;
         }
-        match self.quick.keys.get(at) {
+        match self.desk.quick.keys.get(at) {
             Some(Some(known)) => Ok(&known.interned),
             _ => Err(crate::error::Kind::StateNotDict.into()),
         }
@@ -193,10 +194,10 @@ impl PyWorld<'_, '_> {
         judged?;
         let mut interned = key.share();
         ffi::intern(&mut interned);
-        if self.quick.keys.is_empty() {
-            self.quick.keys.resize_with(KEYS, || None);
+        if self.desk.quick.keys.is_empty() {
+            self.desk.quick.keys.resize_with(KEYS, || None);
         }
-        if let Some(slot) = self.quick.keys.get_mut(at) {
+        if let Some(slot) = self.desk.quick.keys.get_mut(at) {
             *slot = Some(Key {
                 id,
                 text: key.share(),

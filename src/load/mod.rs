@@ -17,6 +17,7 @@ pub mod native;
 pub mod run;
 pub mod shape;
 pub mod source;
+pub mod strings;
 
 use std::collections::HashMap;
 
@@ -116,23 +117,15 @@ pub enum Symbol {
     PartialNew(EntryId, Vec<Value>, Vec<Value>),
 }
 
-/// The world that builds Python objects.
-pub struct PyWorld<'a, 'py> {
-    py: Python<'py>,
-    policy: &'a Policy,
-    cache: &'a Cache,
-    limits: &'a Limits,
-    options: Options<'py>,
-    /// Under `Policy.unrestricted()`: everything as `pickle` does it.
-    free: bool,
-    /// Whether the inspector has passed the whole stream, or never has to.
-    checked: bool,
-    stream: Stream<'a, 'py>,
+/// What a load keeps beside its stack and memo; emptied, it serves the next load under the same policy.
+#[derive(Debug)]
+pub struct Desk {
     symbols: Vec<Symbol>,
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
     quick: instances::Quick,
+    key_strings: strings::KeyTable,
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
@@ -140,13 +133,65 @@ pub struct PyWorld<'a, 'py> {
     remembered: Vec<(u64, Seed<'static>)>,
 }
 
+/// No class.
+const NO_TYPE: (usize, EntryId) = (0, EntryId(u32::MAX));
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            symbols: Vec::new(),
+            types: HashMap::new(),
+            last_type: NO_TYPE,
+            quick: instances::Quick::default(),
+            key_strings: strings::KeyTable::default(),
+            found: HashMap::new(),
+            collisions: Collisions::default(),
+            remembered: Vec::new(),
+        }
+    }
+}
+
+impl Desk {
+    /// Clears the desk of all that belongs to one load.
+    pub fn clear(&mut self) {
+        self.symbols.clear();
+        self.last_type = NO_TYPE;
+        if !self.types.is_empty() {
+            self.types.clear();
+        }
+        if !self.found.is_empty() {
+            self.found = HashMap::new();
+        }
+        self.collisions.clear();
+        self.remembered.clear();
+        self.key_strings.begin();
+    }
+}
+
+/// The world that builds Python objects.
+pub struct PyWorld<'a, 'py> {
+    py: Python<'py>,
+    policy: &'a Policy,
+    cache: &'a Cache,
+    limits: &'a Limits,
+    options: &'a Options<'py>,
+    /// Under `Policy.unrestricted()`: everything as `pickle` does it.
+    free: bool,
+    /// Whether the inspector has passed the whole stream, or never has to.
+    checked: bool,
+    stream: Stream<'a, 'py>,
+    desk: &'a mut Desk,
+}
+
 impl<'a, 'py> PyWorld<'a, 'py> {
     /// A world for one load of the stream.
+    #[inline]
     pub fn new(
         py: Python<'py>,
         rules: Rules<'a>,
-        options: Options<'py>,
+        options: &'a Options<'py>,
         stream: Stream<'a, 'py>,
+        desk: &'a mut Desk,
     ) -> Self {
         let Rules {
             policy,
@@ -164,20 +209,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             free,
             checked,
             stream,
-            symbols: Vec::new(),
-            types: HashMap::new(),
-            last_type: (0, EntryId(u32::MAX)),
-            quick: instances::Quick::default(),
-            found: HashMap::new(),
-            collisions: Collisions::default(),
-            remembered: Vec::new(),
+            desk,
         }
     }
 
     /// Notes what is in the memo before the stream begins, for the inspector.
     pub fn remember(&mut self, memo: &Memo<Value>) {
         if !self.checked && !memo.is_empty() {
-            self.remembered = memo
+            self.desk.remembered = memo
                 .iter(Value::is_hole)
                 .map(|(at, value)| (at, self.seed(value)))
                 .collect();
@@ -203,7 +242,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             strict: self.options.strict,
             limits: self.limits.clone(),
         };
-        self.stream.inspect(self.policy, &options, &self.remembered)
+        self.stream
+            .inspect(self.policy, &options, &self.desk.remembered)
     }
 
     /// The object that STOP returns.
@@ -253,8 +293,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     }
 
     fn symbol(&mut self, symbol: Symbol) -> Value {
-        let entry = u32::try_from(self.symbols.len()).unwrap_or(u32::MAX);
-        self.symbols.push(symbol);
+        let entry = u32::try_from(self.desk.symbols.len()).unwrap_or(u32::MAX);
+        self.desk.symbols.push(symbol);
         Value::symbol(Tag::Symbol, entry)
     }
 }
@@ -308,9 +348,12 @@ impl<'py> World for PyWorld<'_, 'py> {
     }
 
     #[inline(always)]
-    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _role: Role) -> Made<Self> {
+    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Made<Self> {
         if utf8.is_ascii() {
             budget.memory(size::ASCII + utf8.len() as u64)?;
+            if role == Role::Key {
+                return Ok(self.desk.key_strings.key(self.py, utf8)?);
+            }
             return Ok(ffi::ascii(self.py, utf8)?);
         }
         budget.memory(size::text(utf8))?;
@@ -524,6 +567,11 @@ impl<'py> World for PyWorld<'_, 'py> {
         state: Value,
     ) -> Done<Self> {
         self.give_state(site, budget, object, state)
+    }
+
+    #[inline(always)]
+    fn is_dict(value: &Value) -> bool {
+        value.tag() == Tag::Dict
     }
 
     #[inline(always)]

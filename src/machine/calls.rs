@@ -6,10 +6,10 @@ use super::{Machine, target};
 use crate::error::Kind;
 use crate::stream::text;
 
-impl<W: World> Machine<W> {
+impl<V: Default> Machine<V> {
     // ---- globals -----------------------------------------------------------------------------------------------
 
-    pub(super) fn load_global(
+    pub(super) fn load_global<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         site: Site,
@@ -21,21 +21,34 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_stack_global(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_stack_global<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         let name = self.pop()?;
         let module = self.pop()?;
         let value = world.stack_global(site, module, name)?;
         self.push_done(value)
     }
 
-    pub(super) fn load_ext(&mut self, world: &mut W, site: Site, code: u32) -> Done<W> {
+    pub(super) fn load_ext<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+        code: u32,
+    ) -> Done<W> {
         let value = world.extension(site, code)?;
         self.push_done(value)
     }
 
     // ---- calls -------------------------------------------------------------------------------------------------
 
-    pub(super) fn load_reduce(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_reduce<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let args = self.pop()?;
         let callable = self.pop()?;
@@ -43,7 +56,11 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_newobj(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_newobj<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let args = self.pop()?;
         let class = self.pop()?;
@@ -51,7 +68,11 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_newobj_ex(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_newobj_ex<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let kwargs = self.pop()?;
         let args = self.pop()?;
@@ -60,7 +81,7 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_inst(
+    pub(super) fn load_inst<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         site: Site,
@@ -74,7 +95,7 @@ impl<W: World> Machine<W> {
         self.instance(world, site, class, from, from)
     }
 
-    pub(super) fn load_obj(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_obj<W: World<Value = V>>(&mut self, world: &mut W, site: Site) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let from = self.end_mark(world)?;
         let Some(class) = self.stack.get_mut(from).map(std::mem::take) else {
@@ -83,11 +104,11 @@ impl<W: World> Machine<W> {
         self.instance(world, site, class, from + 1, from)
     }
 
-    pub(super) fn instance(
+    pub(super) fn instance<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         site: Site,
-        class: W::Value,
+        class: V,
         args: usize,
         from: usize,
     ) -> Done<W> {
@@ -97,7 +118,7 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_build(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_build<W: World<Value = V>>(&mut self, world: &mut W, site: Site) -> Done<W> {
         let state = self.pop()?;
         let from = self.stack.len();
         let (object, _) = target(&mut self.stack, &self.marks, from)?;
@@ -106,7 +127,12 @@ impl<W: World> Machine<W> {
 
     // ---- persistent ids, framing -------------------------------------------------------------------------------
 
-    pub(super) fn load_persid(&mut self, world: &mut W, site: Site, id: &[u8]) -> Done<W> {
+    pub(super) fn load_persid<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+        id: &[u8],
+    ) -> Done<W> {
         if !id.is_ascii() {
             return Err(Kind::PersistentIdText.into());
         }
@@ -115,13 +141,17 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_binpersid(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_binpersid<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         let id = self.pop()?;
         let value = world.persistent(site, id)?;
         self.push_done(value)
     }
 
-    pub(super) fn load_proto(&mut self, at: u64, version: u8) -> Done<W> {
+    pub(super) fn load_proto<E: From<Kind>>(&mut self, at: u64, version: u8) -> Result<(), E> {
         if version > 5 {
             return Err(Kind::UnsupportedProtocol(version).into());
         }
@@ -132,7 +162,7 @@ impl<W: World> Machine<W> {
         Ok(())
     }
 
-    pub(super) fn load_stop(&mut self) -> Result<W::Value, Kind> {
+    pub(super) fn load_stop(&mut self) -> Result<V, Kind> {
         self.pop()
     }
 }

@@ -7,11 +7,11 @@ use super::world::{Done, Site, World};
 use crate::error::Kind;
 use crate::stream::Reader;
 
-impl<W: World> Machine<W> {
+impl<V: Default> Machine<V> {
     // ---- tuples ------------------------------------------------------------------------------------------------
 
     #[inline(always)]
-    pub(super) fn load_tuple_of(
+    pub(super) fn load_tuple_of<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
@@ -22,13 +22,21 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    pub(super) fn load_tuple(&mut self, world: &mut W, reader: &mut Reader<'_>) -> Done<W> {
+    pub(super) fn load_tuple<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
         let from = self.end_mark(world)?;
         self.tuple_or_call(world, reader, from)
     }
 
     #[inline(always)]
-    pub(super) fn plain_tuple(&mut self, world: &mut W, from: usize) -> Done<W> {
+    pub(super) fn plain_tuple<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        from: usize,
+    ) -> Done<W> {
         let items = self.stack.get_mut(from..).unwrap_or_default();
         if !items.is_empty() {
             self.budget
@@ -42,13 +50,13 @@ impl<W: World> Machine<W> {
     // ---- lists -------------------------------------------------------------------------------------------------
 
     #[inline]
-    pub(super) fn load_empty_list(&mut self, world: &mut W) -> Done<W> {
+    pub(super) fn load_empty_list<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         self.budget.memory(size::LIST)?;
         let value = world.list(&mut self.budget, &mut [])?;
         self.push_done(value)
     }
 
-    pub(super) fn load_list(&mut self, world: &mut W) -> Done<W> {
+    pub(super) fn load_list<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         let from = self.end_mark(world)?;
         let items = self.stack.get_mut(from..).unwrap_or_default();
         self.budget
@@ -58,19 +66,32 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_append(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_append<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         let from = self.top(1)?;
         self.extend(world, site, from)
     }
 
     #[inline]
-    pub(super) fn load_appends(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_appends<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         let from = self.end_mark(world)?;
         self.extend(world, site, from)
     }
 
     #[inline(always)]
-    pub(super) fn extend(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
+    pub(super) fn extend<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+        from: usize,
+    ) -> Done<W> {
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
         if !items.is_empty() {
             self.budget.memory(items.len() as u64 * size::REFERENCE)?;
@@ -83,7 +104,11 @@ impl<W: World> Machine<W> {
     // ---- dicts -------------------------------------------------------------------------------------------------
 
     #[inline]
-    pub(super) fn load_empty_dict(&mut self, world: &mut W, reader: &mut Reader<'_>) -> Done<W> {
+    pub(super) fn load_empty_dict<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
         self.budget.memory(size::DICT)?;
         if self.liveness.is_some() && self.defer_state(world, reader) {
             return Ok(());
@@ -92,7 +117,7 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_dict(&mut self, world: &mut W) -> Done<W> {
+    pub(super) fn load_dict<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         let from = self.end_mark(world)?;
         let pairs = self.stack.get_mut(from..).unwrap_or_default();
         if pairs.len() % 2 != 0 {
@@ -105,13 +130,21 @@ impl<W: World> Machine<W> {
         self.push_done(value)
     }
 
-    pub(super) fn load_setitem(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_setitem<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         let from = self.top(2)?;
         self.set_items(world, site, from)
     }
 
     #[inline]
-    pub(super) fn load_setitems(&mut self, world: &mut W, reader: &mut Reader<'_>) -> Done<W> {
+    pub(super) fn load_setitems<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
         if self.deferred.last().is_some() && self.deferred.last() == self.marks.last() {
             return self.set_deferred(world, reader);
         }
@@ -120,7 +153,12 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    pub(super) fn set_items(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
+    pub(super) fn set_items<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+        from: usize,
+    ) -> Done<W> {
         let (target, pairs) = target(&mut self.stack, &self.marks, from)?;
         if pairs.is_empty() {
             return Ok(());
@@ -137,13 +175,17 @@ impl<W: World> Machine<W> {
 
     // ---- sets --------------------------------------------------------------------------------------------------
 
-    pub(super) fn load_empty_set(&mut self, world: &mut W) -> Done<W> {
+    pub(super) fn load_empty_set<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         self.budget.memory(size::SET)?;
         let value = world.set()?;
         self.push_done(value)
     }
 
-    pub(super) fn load_additems(&mut self, world: &mut W, site: Site) -> Done<W> {
+    pub(super) fn load_additems<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+    ) -> Done<W> {
         let from = self.end_mark(world)?;
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
         if !items.is_empty() {
@@ -154,7 +196,7 @@ impl<W: World> Machine<W> {
         Ok(())
     }
 
-    pub(super) fn load_frozenset(&mut self, world: &mut W) -> Done<W> {
+    pub(super) fn load_frozenset<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         let from = self.end_mark(world)?;
         let items = self.stack.get_mut(from..).unwrap_or_default();
         self.budget

@@ -14,10 +14,10 @@ use crate::stream::opcode::{BINPUT, BUILD, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, R
 /// Calls before the memo is scanned: a stream of plain data never pays for it.
 pub(super) const CALLS_TO_SCAN: u32 = 4;
 
-impl<W: World> Machine<W> {
+impl<V: Default> Machine<V> {
     /// TUPLE, and the REDUCE or NEWOBJ behind it.
     #[inline(always)]
-    pub(super) fn tuple_or_call(
+    pub(super) fn tuple_or_call<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
@@ -41,7 +41,12 @@ impl<W: World> Machine<W> {
     }
 
     /// TUPLE, its memo slot, and the call.
-    fn call_memoized(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
+    fn call_memoized<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        from: usize,
+    ) -> Done<W> {
         self.count_call(*reader);
         match reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot)) {
             Some(behind) if self.liveness.is_some() => {
@@ -77,7 +82,12 @@ impl<W: World> Machine<W> {
 
     /// REDUCE or NEWOBJ with its arguments on the stack.
     #[inline(always)]
-    fn call_items(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
+    fn call_items<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        site: Site,
+        from: usize,
+    ) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let (callable, args) = target(&mut self.stack, &self.marks, from)?;
         let callable = std::mem::take(callable);
@@ -93,7 +103,11 @@ impl<W: World> Machine<W> {
     /// EMPTY_DICT, its dead memo slot and a MARK, above an instance that takes attributes (or above the None that
     /// stands for its `__dict__` beside a dict of slots): the dict is put off. While its mark stands no opcode can reach
     /// it.
-    pub(super) fn defer_state(&mut self, world: &mut W, reader: &mut Reader<'_>) -> bool {
+    pub(super) fn defer_state<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> bool {
         let Some(behind) = reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot)) else {
             return false;
         };
@@ -113,7 +127,7 @@ impl<W: World> Machine<W> {
         }
         *reader = behind;
         reader.next_fused();
-        self.stack.push(W::Value::default());
+        self.stack.push(V::default());
         self.floor = self.stack.len();
         self.marks.push(self.floor);
         self.deferred.push(self.floor);
@@ -121,7 +135,11 @@ impl<W: World> Machine<W> {
     }
 
     /// SETITEMS on a dict that was put off: if BUILD follows, its items become attributes; if not, it is made.
-    pub(super) fn set_deferred(&mut self, world: &mut W, reader: &mut Reader<'_>) -> Done<W> {
+    pub(super) fn set_deferred<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
         let mark = self.pop_mark()?;
         let whole = (self.stack.len() - mark).is_multiple_of(2);
         let fused = match reader.rest() {
@@ -168,7 +186,11 @@ impl<W: World> Machine<W> {
 
     /// Makes a dict that was put off: something else than BUILD will take it.
     #[cold]
-    pub(super) fn make_deferred(&mut self, world: &mut W, mark: usize) -> Done<W> {
+    pub(super) fn make_deferred<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        mark: usize,
+    ) -> Done<W> {
         self.deferred.pop();
         let dict = world.dict(&mut self.budget, &mut [])?;
         if let Some(slot) = mark.checked_sub(1).and_then(|at| self.stack.get_mut(at)) {

@@ -120,7 +120,18 @@ impl<V: Default> Memo<V> {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.dense.clear();
+        self.used = 0;
+        if !self.sparse.is_empty() {
+            self.sparse = HashMap::new();
+        }
+    }
+
+    /// Gives room for more than `most` values back; the memo is empty.
+    pub fn shrink(&mut self, most: usize) {
+        if self.dense.capacity() > most {
+            self.dense = Vec::new();
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub mod world;
 
 use crate::error::{Error, Kind};
 use crate::stream::{Op, Reader, opcode};
-use budget::{Budget, size};
+use budget::{Budget, Limits, size};
 use liveness::Liveness;
 use memo::Memo;
 use world::{Done, Site, World};
@@ -46,13 +46,17 @@ pub enum Failure<F> {
     },
 }
 
-/// A pickle machine over a world.
-pub struct Machine<W: World> {
-    stack: Vec<W::Value>,
+/// Values above which a machine gives its room back when it is emptied.
+const ROOM: usize = 1 << 12;
+
+/// A pickle machine over the values of a world.
+#[derive(Debug)]
+pub struct Machine<V> {
+    stack: Vec<V>,
     marks: Vec<usize>,
     /// Height of the stack at the last mark: nothing below it can be popped.
     floor: usize,
-    memo: Memo<W::Value>,
+    memo: Memo<V>,
     budget: Budget,
     protocol: u8,
     /// Which slots of the memo will be fetched, once that was worth finding out.
@@ -63,7 +67,13 @@ pub struct Machine<W: World> {
     deferred: Vec<usize>,
 }
 
-impl<W: World> Machine<W> {
+impl<V: Default> Default for Machine<V> {
+    fn default() -> Self {
+        Self::new(Budget::new(Limits::default()))
+    }
+}
+
+impl<V: Default> Machine<V> {
     /// A machine with an empty memo.
     pub fn new(budget: Budget) -> Self {
         Self {
@@ -77,6 +87,28 @@ impl<W: World> Machine<W> {
             calls_to_scan: None,
             deferred: Vec::new(),
         }
+    }
+
+    /// Makes ready for a pickle that has nothing to do with the last one. Small room is kept, so that small loads need
+    /// not allocate it each time.
+    pub fn reset(&mut self, limits: &Limits) {
+        self.budget.reset(limits);
+        self.protocol = 0;
+        self.calls_to_scan = None;
+    }
+
+    /// Drops all values.
+    pub fn clear(&mut self) {
+        self.stack.clear();
+        self.marks.clear();
+        self.floor = 0;
+        self.memo.clear();
+        self.liveness = None;
+        self.deferred.clear();
+        if self.stack.capacity() > ROOM {
+            self.stack = Vec::new();
+        }
+        self.memo.shrink(ROOM);
     }
 
     /// The memo is of no use after the run, and the reader has the whole stream: slots that are never fetched need not
@@ -96,12 +128,12 @@ impl<W: World> Machine<W> {
     }
 
     /// The memo.
-    pub fn memo(&self) -> &Memo<W::Value> {
+    pub fn memo(&self) -> &Memo<V> {
         &self.memo
     }
 
     /// The memo, to be filled or cleared between pickles.
-    pub fn memo_mut(&mut self) -> &mut Memo<W::Value> {
+    pub fn memo_mut(&mut self) -> &mut Memo<V> {
         &mut self.memo
     }
 
@@ -111,7 +143,7 @@ impl<W: World> Machine<W> {
     }
 
     /// What is on the stack: at a failure, all that was built so far; after STOP, leftovers.
-    pub fn stack(&self) -> &[W::Value] {
+    pub fn stack(&self) -> &[V] {
         &self.stack
     }
 
@@ -120,11 +152,11 @@ impl<W: World> Machine<W> {
     /// # Errors
     /// [`Failure::Stream`] with a truncated stream leaves the machine as it was before the instruction that lacks
     /// bytes: run it again with a reader that has more.
-    pub fn run(
+    pub fn run<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
-    ) -> Result<W::Value, Failure<W::Fault>> {
+    ) -> Result<V, Failure<W::Fault>> {
         let mut cursor = *reader;
         let outcome = self.run_from(world, &mut cursor);
         *reader = cursor;
@@ -132,11 +164,11 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn run_from(
+    fn run_from<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
-    ) -> Result<W::Value, Failure<W::Fault>> {
+    ) -> Result<V, Failure<W::Fault>> {
         let mut ticks = TICK;
         loop {
             let op = match reader.next_op() {
@@ -162,7 +194,12 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn execute(&mut self, world: &mut W, reader: &mut Reader<'_>, op: Op<'_>) -> Done<W> {
+    fn execute<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        op: Op<'_>,
+    ) -> Done<W> {
         match op {
             // ints
             Op::Int(value) => self.load_int(world, value),
@@ -232,18 +269,18 @@ impl<W: World> Machine<W> {
     // ---- the stack ---------------------------------------------------------------------------------------------
 
     #[inline(always)]
-    fn push(&mut self, value: W::Value) {
+    fn push(&mut self, value: V) {
         self.stack.push(value);
     }
 
     #[inline(always)]
-    fn push_done(&mut self, value: W::Value) -> Done<W> {
+    fn push_done<E>(&mut self, value: V) -> Result<(), E> {
         self.stack.push(value);
         Ok(())
     }
 
     #[inline(always)]
-    fn pop(&mut self) -> Result<W::Value, Kind> {
+    fn pop(&mut self) -> Result<V, Kind> {
         if self.stack.len() > self.floor
             && let Some(value) = self.stack.pop()
         {
@@ -271,7 +308,7 @@ impl<W: World> Machine<W> {
 
     /// Pops the last mark for an opcode that takes its items: a dict that was put off is made now.
     #[inline(always)]
-    fn end_mark(&mut self, world: &mut W) -> Result<usize, W::Fault> {
+    fn end_mark<W: World<Value = V>>(&mut self, world: &mut W) -> Result<usize, W::Fault> {
         let mark = self.pop_mark()?;
         if self.deferred.last() == Some(&mark) {
             self.make_deferred(world, mark)?;
@@ -300,14 +337,14 @@ impl<W: World> Machine<W> {
     // ---- the stack itself --------------------------------------------------------------------------------------
 
     #[inline(always)]
-    fn load_mark(&mut self) -> Done<W> {
+    fn load_mark<E>(&mut self) -> Result<(), E> {
         self.floor = self.stack.len();
         self.marks.push(self.floor);
         Ok(())
     }
 
     /// POP takes a mark where one is on top, as it does for `pickle`.
-    fn load_pop(&mut self, world: &mut W) -> Done<W> {
+    fn load_pop<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         if self.marks.last() == Some(&self.stack.len()) {
             self.end_mark(world)?;
         } else {
@@ -316,13 +353,13 @@ impl<W: World> Machine<W> {
         Ok(())
     }
 
-    fn load_pop_mark(&mut self, world: &mut W) -> Done<W> {
+    fn load_pop_mark<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         let from = self.end_mark(world)?;
         self.stack.truncate(from);
         Ok(())
     }
 
-    fn load_dup(&mut self, world: &mut W) -> Done<W> {
+    fn load_dup<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         let from = self.top(1)?;
         if let Some(value) = self.stack.get(from) {
             let copy = world.share(value);
@@ -334,7 +371,7 @@ impl<W: World> Machine<W> {
     // ---- memo --------------------------------------------------------------------------------------------------
 
     #[inline(always)]
-    fn load_get(&mut self, world: &mut W, index: i64) -> Done<W> {
+    fn load_get<W: World<Value = V>>(&mut self, world: &mut W, index: i64) -> Done<W> {
         match self.memo.get(index) {
             Some(value) if !W::is_hole(value) => {
                 let value = world.share(value);
@@ -344,7 +381,7 @@ impl<W: World> Machine<W> {
         }
     }
 
-    fn load_put(&mut self, world: &mut W, index: u64) -> Done<W> {
+    fn load_put<W: World<Value = V>>(&mut self, world: &mut W, index: u64) -> Done<W> {
         self.budget.memory(size::REFERENCE)?;
         let from = self.top(1)?;
         if self.is_dead(index) {
@@ -358,7 +395,7 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn load_memoize(&mut self, world: &mut W) -> Done<W> {
+    fn load_memoize<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         self.budget.memory(size::REFERENCE)?;
         match self.stack.last() {
             Some(value) if self.stack.len() > self.floor => {

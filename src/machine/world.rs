@@ -177,6 +177,11 @@ pub trait World {
         object: &mut Self::Value,
         state: Self::Value,
     ) -> Done<Self>;
+    /// Whether a value is a dict that SETITEM may fill, so that the string above it is a key.
+    fn is_dict(value: &Self::Value) -> bool {
+        let _ = value;
+        false
+    }
     /// Whether a value is `None`.
     fn is_none(value: &Self::Value) -> bool {
         let _ = value;

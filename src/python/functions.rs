@@ -125,7 +125,13 @@ fn load_bytes<'py>(data: &[u8], call: &Call<'py>) -> PyResult<Bound<'py, PyAny>>
         cache: &policy.cache,
         limits: call.limits(),
     };
-    load_slice(py, data, rules, call.options()?).map_err(|refusal| errors::raise(py, refusal, None))
+    load_slice(py, data, rules, &call.options()?).map_err(|refusal| {
+        if policy.inner.is_unrestricted() {
+            errors::raise_free(py, refusal)
+        } else {
+            errors::raise(py, refusal, None)
+        }
+    })
 }
 
 /// Loads one pickle from a file, whose state an `Unpickler` keeps between calls.
@@ -142,7 +148,10 @@ pub fn load_with<'py>(
         cache: &policy.cache,
         limits: call.limits(),
     };
-    load_file(py, file, buffer, memo, rules, call.options()?).map_err(|refusal| {
+    load_file(py, file, buffer, memo, rules, &call.options()?).map_err(|refusal| {
+        if policy.inner.is_unrestricted() {
+            return errors::raise_free(py, refusal);
+        }
         let name = file.borrow().name();
         errors::raise(py, refusal, name.as_deref())
     })

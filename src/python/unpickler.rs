@@ -22,6 +22,7 @@ use crate::load::globals;
 use crate::load::run::Refusal;
 use crate::load::source::File;
 use crate::machine::budget;
+use crate::machine::memo::Memo;
 use crate::policy::EntryId;
 
 /// What `__init__` was told.
@@ -49,7 +50,7 @@ struct Setup {
 #[pyclass(module = "picklist", subclass, dict, weakref)]
 pub struct Unpickler {
     setup: Option<Setup>,
-    memo: Kept,
+    memo: Kept<Memo<Value>>,
     /// Bytes read for good that belong to the next pickle: the rest of a frame.
     buffer: Vec<u8>,
     busy: bool,
@@ -212,7 +213,7 @@ impl Unpickler {
     #[setter]
     fn set_memo(slf: &Bound<'_, Self>, memo: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        let mut fresh = crate::machine::memo::Memo::default();
+        let mut fresh = Memo::default();
         if let Ok(proxy) = memo.cast::<MemoProxy>() {
             let owner = proxy.get().owner.bind(py);
             let mut owner = owner.borrow_mut();
@@ -256,7 +257,12 @@ impl Unpickler {
 }
 
 /// What one load takes out of its `Unpickler`.
-type Begun<'py> = (Rc<RefCell<File<'py>>>, Call<'py>, Kept, Vec<u8>);
+type Begun<'py> = (
+    Rc<RefCell<File<'py>>>,
+    Call<'py>,
+    Kept<Memo<Value>>,
+    Vec<u8>,
+);
 
 impl Unpickler {
     /// Takes the state out for one load; a second load meanwhile is an error, not a race.
