@@ -78,7 +78,7 @@ impl Cache {
     }
 
     /// Puts an object that the caller of the policy handed over.
-    pub fn put(&self, policy: &Policy, id: EntryId, object: Bound<'_, PyAny>) -> PyResult<()> {
+    pub fn put(&self, policy: &Policy, id: EntryId, object: &Bound<'_, PyAny>) -> PyResult<()> {
         self.resolve_with(policy, id, object.py(), || Ok(object.clone()))
             .map(|_| ())
     }

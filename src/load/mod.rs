@@ -524,7 +524,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         callable: Value,
         args: Value,
     ) -> Made<Self> {
-        self.call_with_tuple(site, budget, callable, args)
+        self.call_with_tuple(site, budget, &callable, &args)
     }
 
     #[inline]
@@ -535,11 +535,11 @@ impl<'py> World for PyWorld<'_, 'py> {
         callable: Value,
         args: &mut [Value],
     ) -> Made<Self> {
-        self.call(site, budget, callable, args)
+        self.call(site, budget, &callable, args)
     }
 
     fn newobj(&mut self, site: Site, budget: &mut Budget, class: Value, args: Value) -> Made<Self> {
-        self.new_with_tuple(site, budget, class, args)
+        self.new_with_tuple(site, budget, &class, &args)
     }
 
     #[inline]
@@ -553,7 +553,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         if let Some(value) = self.quick_instance(budget, &class, args)? {
             return Ok(value);
         }
-        self.new_instance(site, budget, class, args)
+        self.new_instance(site, budget, &class, args)
     }
 
     fn newobj_ex(
@@ -564,7 +564,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         args: Value,
         kwargs: Value,
     ) -> Made<Self> {
-        self.new_with_keywords(site, budget, class, args, kwargs)
+        self.new_with_keywords(site, budget, &class, &args, &kwargs)
     }
 
     fn instance(
@@ -574,7 +574,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         class: Value,
         args: &mut [Value],
     ) -> Made<Self> {
-        self.instantiate(site, budget, class, args)
+        self.instantiate(site, budget, &class, args)
     }
 
     fn build(

@@ -86,13 +86,13 @@ fn run_slice<'a, 'py>(
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
-pub fn load_file<'a, 'py>(
+pub fn load_file<'py>(
     py: Python<'py>,
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
     memo: &mut Memo<Value>,
-    rules: Rules<'a>,
-    options: &'a Options<'py>,
+    rules: Rules<'_>,
+    options: &Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let mut desk = Desk::default();
     let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
@@ -102,6 +102,10 @@ pub fn load_file<'a, 'py>(
     std::mem::swap(machine.memo_mut(), memo);
     let outcome = run_file(file, buffer, &mut machine, &mut world);
     std::mem::swap(machine.memo_mut(), memo);
+    // What a later call of `find_class` goes by.
+    if let Some(protocol) = &options.protocol {
+        protocol.store(machine.protocol(), std::sync::atomic::Ordering::Relaxed);
+    }
     let (value, at) = outcome?;
     if options.strict {
         strictly(&machine, 0)
@@ -162,8 +166,8 @@ fn run_file<'a, 'py>(
     }
 }
 
-fn finish<'a, 'py>(
-    world: &mut PyWorld<'a, 'py>,
+fn finish<'py>(
+    world: &mut PyWorld<'_, 'py>,
     value: Value,
     reader: &Reader<'_>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, LazyLock};
 
-use once_cell::sync::Lazy;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -58,8 +57,8 @@ impl<'py> Call<'py> {
     }
 
     fn limits(&self) -> &budget::Limits {
-        static DEFAULT: Lazy<budget::Limits> = Lazy::new(budget::Limits::default);
-        static FREE: Lazy<budget::Limits> = Lazy::new(budget::Limits::unlimited);
+        static DEFAULT: LazyLock<budget::Limits> = LazyLock::new(budget::Limits::default);
+        static FREE: LazyLock<budget::Limits> = LazyLock::new(budget::Limits::unlimited);
         let policy = self.policy.get();
         match self.limits.as_ref().or(policy.limits.as_ref()) {
             Some(limits) => limits,
@@ -126,8 +125,13 @@ fn load_bytes<'py>(data: &[u8], call: &Call<'py>) -> PyResult<Bound<'py, PyAny>>
         cache: &policy.cache,
         limits: call.limits(),
     };
-    load_slice(py, data, rules, &call.options()?)
-        .map_err(|refusal| errors::raise(py, refusal, None))
+    load_slice(py, data, rules, &call.options()?).map_err(|refusal| {
+        if policy.inner.is_unrestricted() {
+            errors::raise_free(py, refusal)
+        } else {
+            errors::raise(py, refusal, None)
+        }
+    })
 }
 
 /// Loads one pickle from a file, whose state an `Unpickler` keeps between calls.
@@ -145,6 +149,9 @@ pub fn load_with<'py>(
         limits: call.limits(),
     };
     load_file(py, file, buffer, memo, rules, &call.options()?).map_err(|refusal| {
+        if policy.inner.is_unrestricted() {
+            return errors::raise_free(py, refusal);
+        }
         let name = file.borrow().name();
         errors::raise(py, refusal, name.as_deref())
     })
