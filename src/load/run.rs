@@ -73,16 +73,24 @@ fn run_slice<'a, 'py>(
         .budget()
         .length(bytes)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
-    let mut reader = Reader::new(data);
-    let value = match machine.run(world, &mut reader) {
-        Ok(value) => value,
-        Err(failure) => return Err(refusal(failure, world)),
-    };
+    let (value, position, at) =
+        run_whole(data, machine, world).map_err(|failure| refusal(failure, world))?;
     if world.options.strict {
-        strictly(machine, data.len() - reader.position())
-            .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
+        strictly(machine, data.len() - position)
+            .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
-    finish(world, value, &reader)
+    finish(world, value, at)
+}
+
+/// Value, end and offset of STOP. A function of its own, in which the cursor is all there is.
+fn run_whole<'a, 'py>(
+    data: &'a [u8],
+    machine: &mut Machine<Value>,
+    world: &mut PyWorld<'a, 'py>,
+) -> Result<(Value, usize, u64), Failure<Fault>> {
+    let mut reader = Reader::new(data);
+    let value = machine.run(world, &mut reader)?;
+    Ok((value, reader.position(), reader.at()))
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
@@ -111,8 +119,7 @@ pub fn load_file<'py>(
         strictly(&machine, 0)
             .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
-    let empty = Reader::resume(&[], 0, at, None);
-    finish(&mut world, value, &empty)
+    finish(&mut world, value, at)
 }
 
 fn run_file<'a, 'py>(
@@ -169,13 +176,13 @@ fn run_file<'a, 'py>(
 fn finish<'py>(
     world: &mut PyWorld<'_, 'py>,
     value: Value,
-    reader: &Reader<'_>,
+    at: u64,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     world.finish(value).map_err(|fault| {
         refusal(
             Failure::World {
                 fault,
-                at: reader.at(),
+                at,
                 opcode: Some("STOP"),
             },
             world,
