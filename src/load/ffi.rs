@@ -445,6 +445,28 @@ pub fn bytearray(py: Python<'_>, bytes: &[u8]) -> Make {
     made(py, object, 0)
 }
 
+/// Whether an object's exact type is a builtin's of plain data: no class of a policy, nothing to call.
+#[inline]
+pub fn is_plain(object: &Bound<'_, PyAny>) -> bool {
+    let kind = object.get_type_ptr().cast_const();
+    [
+        &raw const ffi::PyUnicode_Type,
+        &raw const ffi::PyLong_Type,
+        &raw const ffi::PyBytes_Type,
+        &raw const ffi::PyFloat_Type,
+        &raw const ffi::PyTuple_Type,
+        &raw const ffi::PyBool_Type,
+        &raw const ffi::PyList_Type,
+        &raw const ffi::PyDict_Type,
+        &raw const ffi::PySet_Type,
+        &raw const ffi::PyFrozenSet_Type,
+        &raw const ffi::PyByteArray_Type,
+        &raw const ffi::PyComplex_Type,
+    ]
+    .contains(&kind)
+        || object.is_none()
+}
+
 /// What the items of a container have in common.
 #[derive(Clone, Copy)]
 pub struct Survey {

@@ -98,7 +98,6 @@ impl PyWorld<'_, '_> {
         Ok(())
     }
 
-    #[cold]
     pub(super) fn set_items_other(
         &mut self,
         _site: Site,
@@ -110,7 +109,9 @@ impl PyWorld<'_, '_> {
         self.deepen(budget, target, pairs)?;
         for pair in pairs.chunks_exact(2) {
             let [key, value] = pair else { continue };
-            self.price(budget, target, key)?;
+            if !key.is_str() {
+                self.price(budget, target, key)?;
+            }
             let set = target
                 .bound(self.py)
                 .set_item(key.bound(self.py), value.bound(self.py));

@@ -130,7 +130,7 @@ impl<'py> PyWorld<'_, 'py> {
         state: &Value,
     ) -> Done<Self> {
         match plan {
-            Plan::Uuid { value, safe } => self.set_uuid(object, value, safe, state),
+            Plan::Uuid { safe, .. } => self.set_uuid(object, safe, state),
             _ => Err(Kind::Malformed("this plan is no state".into()).into()),
         }
     }
