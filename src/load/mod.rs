@@ -36,21 +36,39 @@ use globals::Cache;
 use run::Rules;
 use source::Stream;
 
-/// What a load fails with.
+/// What a load fails with: one word, so that success costs a comparison with null.
 #[derive(Debug)]
-pub enum Fault {
+pub struct Fault(Box<Cause>);
+
+/// Why a load failed.
+#[derive(Debug)]
+pub enum Cause {
     /// The stream is at fault.
-    Kind(Box<Kind>),
+    Kind(Kind),
     /// Python code raised: it passes through untouched.
-    Raised(Box<PyErr>),
+    Raised(PyErr),
     /// The inspector found what the loader had not reached yet.
     Refused(Box<Inspection>),
+}
+
+impl Fault {
+    /// The cause.
+    pub fn cause(self) -> Cause {
+        *self.0
+    }
+}
+
+impl From<Cause> for Fault {
+    #[cold]
+    fn from(cause: Cause) -> Self {
+        Self(Box::new(cause))
+    }
 }
 
 impl From<Kind> for Fault {
     #[cold]
     fn from(kind: Kind) -> Self {
-        Self::Kind(Box::new(kind))
+        Cause::Kind(kind).into()
     }
 }
 
@@ -63,7 +81,7 @@ impl From<std::convert::Infallible> for Fault {
 impl From<PyErr> for Fault {
     #[cold]
     fn from(error: PyErr) -> Self {
-        Self::Raised(Box::new(error))
+        Cause::Raised(error).into()
     }
 }
 

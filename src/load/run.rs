@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::ffi::Value;
 use super::globals::{Cache, Spare};
 use super::source::{File, Stream};
-use super::{Desk, Fault, Options, PyWorld};
+use super::{Cause, Desk, Fault, Options, PyWorld};
 use crate::error::{Error, Kind};
 use crate::inspect::Inspection;
 use crate::machine::budget::{Budget, Limits};
@@ -198,26 +198,17 @@ fn strictly(machine: &Machine<Value>, behind: usize) -> Result<(), Kind> {
 fn refusal(failure: Failure<Fault>, world: &PyWorld<'_, '_>) -> Refusal {
     let error = match failure {
         Failure::Stream(error) => error,
-        Failure::World {
-            fault: Fault::Raised(error),
-            ..
-        } => return Refusal::Raised(*error),
-        Failure::World {
-            fault: Fault::Kind(kind),
-            at,
-            opcode,
-        } => Error::new(*kind, at, opcode),
-        Failure::World {
-            fault: Fault::Refused(inspection),
-            at,
-            opcode,
-        } => {
-            let refused = || Kind::Malformed("the inspector refuses this stream".into());
-            let error = inspection
-                .error()
-                .unwrap_or_else(|| Error::new(refused(), at, opcode));
-            return Refusal::Stream(error, Some(inspection));
-        }
+        Failure::World { fault, at, opcode } => match fault.cause() {
+            Cause::Raised(error) => return Refusal::Raised(error),
+            Cause::Kind(kind) => Error::new(kind, at, opcode),
+            Cause::Refused(inspection) => {
+                let refused = || Kind::Malformed("the inspector refuses this stream".into());
+                let error = inspection
+                    .error()
+                    .unwrap_or_else(|| Error::new(refused(), at, opcode));
+                return Refusal::Stream(error, Some(inspection));
+            }
+        },
     };
     if !error.kind.is_refusal() || world.free {
         return Refusal::Stream(error, None);
