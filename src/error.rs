@@ -72,8 +72,8 @@ pub enum Kind {
     /// LONG4 with a negative length.
     #[error("LONG pickle has negative byte count")]
     NegativeLong,
-    /// BINSTRING with a negative length, which `pickle` takes for an unsigned one.
-    #[error("pickle data was truncated: BINSTRING has a negative byte count")]
+    /// BINSTRING with a negative length; before 3.14 `pickle` takes it for an unsigned one.
+    #[error("BINSTRING pickle has negative byte count")]
     NegativeString,
     /// INT, LONG, GET or PUT whose text is no plain decimal integer.
     #[error("invalid literal for int() with base 10: {}", Foreign(.0))]
