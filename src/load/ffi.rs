@@ -10,7 +10,7 @@ use std::ptr;
 use pyo3::Borrowed;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 
 /// What the loader knows of a value without looking at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,8 +278,10 @@ fn made(py: Python<'_>, object: *mut PyObject, info: u64) -> Make {
 /// `None`.
 #[inline(always)]
 pub fn none(_py: Python<'_>) -> Value {
-    // SAFETY: attached; `Py_None` is a new reference after the increment.
-    let object = unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+    // SAFETY: attached.
+    let object = unsafe { ffi::Py_None() };
+    // SAFETY: a live object; the reference is new.
+    unsafe { ffi::Py_INCREF(object) };
     Value { object, info: 0 }
 }
 
@@ -369,10 +371,12 @@ pub fn wide(py: Python<'_>, text: &str) -> Make {
             .cast::<u8>()
             .add(size_of::<ffi::PyCompactUnicodeObject>())
     };
-    // SAFETY: `length` characters of the width that `widest` has fit there, and the header is aligned for all of them.
     match widest {
+        // SAFETY: `length` characters of one byte fit there.
         0..=0xff => unsafe { write_all::<u8>(data, text) },
+        // SAFETY: `length` characters of two bytes fit there, and the header is aligned for them.
         0x100..=0xffff => unsafe { write_all::<u16>(data.cast(), text) },
+        // SAFETY: as above, of four bytes.
         _ => unsafe { write_all::<u32>(data.cast(), text) },
     }
     Ok(Value { object, info: 0 })
@@ -386,8 +390,10 @@ pub fn wide(py: Python<'_>, text: &str) -> Make {
 #[allow(clippy::cast_ptr_alignment)]
 unsafe fn write_all<T: TryFrom<u32> + Default>(to: *mut T, text: &str) {
     for (at, char) in text.chars().enumerate() {
-        // SAFETY: the caller's promise.
-        unsafe { to.add(at).write(narrow(u32::from(char))) }
+        // SAFETY: the caller's promise: within the room.
+        let place = unsafe { to.add(at) };
+        // SAFETY: the caller's promise: aligned.
+        unsafe { place.write(narrow(u32::from(char))) }
     }
 }
 
@@ -577,8 +583,10 @@ pub fn list_extend(py: Python<'_>, list: &Value, items: &mut [Value]) -> PyResul
     // SAFETY: there is room for `items` behind the first `length`.
     let tail = unsafe { list.ob_item.add(length) };
     for (at, item) in items.iter_mut().enumerate() {
-        // SAFETY: within that room; the reference is handed over.
-        unsafe { tail.add(at).write(item.take_object()) }
+        // SAFETY: within that room.
+        let place = unsafe { tail.add(at) };
+        // SAFETY: aligned as the list's own items; the reference is handed over.
+        unsafe { place.write(item.take_object()) }
     }
     list.ob_base.ob_size = needed.cast_signed();
     Ok(())
@@ -820,8 +828,10 @@ pub struct Slots {
 pub fn slots_of(class: &Bound<'_, PyType>) -> Slots {
     let kind = class.as_type_ptr();
     let base = &raw const ffi::PyBaseObject_Type;
-    // SAFETY: both are live types, whose slots are only read and compared.
-    let (kind, base) = unsafe { (&*kind, &*base) };
+    // SAFETY: a live type, whose slots are only read and compared.
+    let kind = unsafe { &*kind };
+    // SAFETY: as above.
+    let base = unsafe { &*base };
     let same = |a: Option<ffi::setattrofunc>, b: ffi::setattrofunc| {
         a.is_some_and(|a| ptr::fn_addr_eq(a, b))
     };
@@ -848,15 +858,14 @@ pub fn slots_of(class: &Bound<'_, PyType>) -> Slots {
 #[inline]
 pub fn plain_instance(py: Python<'_>, class: &Value, entry: u32) -> Make {
     let kind = class.object.cast::<ffi::PyTypeObject>();
-    // SAFETY: the caller keeps a class there; the empty tuple is a new reference to the singleton.
-    let object = unsafe {
-        let args = ffi::PyTuple_New(0);
-        let object = ffi::PyBaseObject_Type
-            .tp_new
-            .map_or(ptr::null_mut(), |new| new(kind, args, ptr::null_mut()));
-        ffi::Py_DECREF(args);
-        object
-    };
+    let base = &raw const ffi::PyBaseObject_Type;
+    // SAFETY: `object` itself, which lives as long as the process.
+    let base = unsafe { &*base };
+    let args = PyTuple::empty(py);
+    let object = base.tp_new.map_or(ptr::null_mut(), |new| {
+        // SAFETY: the caller keeps a class there; `args` is an exact tuple, and no keywords are given.
+        unsafe { new(kind, args.as_ptr(), ptr::null_mut()) }
+    });
     made(
         py,
         object,
@@ -868,12 +877,12 @@ pub fn plain_instance(py: Python<'_>, class: &Value, entry: u32) -> Make {
 #[inline]
 pub fn tuple_instance(py: Python<'_>, class: &Value, items: &mut [Value], entry: u32) -> Make {
     let kind = class.object.cast::<ffi::PyTypeObject>();
-    // SAFETY: the caller keeps a subclass of tuple there, whose `tp_alloc` takes the number of items.
-    let object = unsafe {
-        (*kind).tp_alloc.map_or(ptr::null_mut(), |alloc| {
-            alloc(kind, items.len().cast_signed())
-        })
-    };
+    // SAFETY: the caller keeps a class there.
+    let alloc = unsafe { (*kind).tp_alloc };
+    let object = alloc.map_or(ptr::null_mut(), |alloc| {
+        // SAFETY: it is a subclass of tuple, whose `tp_alloc` takes the number of items.
+        unsafe { alloc(kind, items.len().cast_signed()) }
+    });
     if object.is_null() {
         return Err(raised(py));
     }
@@ -903,13 +912,12 @@ pub fn ascii_bytes(text: &Value) -> &[u8] {
     debug_assert!(text.is_str());
     // SAFETY: an exact str.
     let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.object) }.unsigned_abs();
-    // SAFETY: the characters of a compact ASCII str follow its header, for as long as the reference lives.
-    unsafe {
-        std::slice::from_raw_parts(
-            text.object
-                .cast::<u8>()
-                .add(size_of::<ffi::PyASCIIObject>()),
-            length,
-        )
-    }
+    // SAFETY: the characters of a compact ASCII str follow its header.
+    let start = unsafe {
+        text.object
+            .cast::<u8>()
+            .add(size_of::<ffi::PyASCIIObject>())
+    };
+    // SAFETY: as many of them as its length, for as long as the reference lives.
+    unsafe { std::slice::from_raw_parts(start, length) }
 }

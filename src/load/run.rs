@@ -44,11 +44,11 @@ pub struct Rules<'a> {
 }
 
 /// Loads a pickle from memory. Bytes after STOP are ignored, as `pickle` ignores them, unless `strict`.
-pub fn load_slice<'a, 'py>(
+pub fn load_slice<'py>(
     py: Python<'py>,
-    data: &'a [u8],
-    rules: Rules<'a>,
-    options: &'a Options<'py>,
+    data: &[u8],
+    rules: Rules<'_>,
+    options: &Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let mut spare = rules.cache.take_spare(py);
     let Spare { machine, desk } = &mut *spare;
@@ -66,7 +66,7 @@ pub fn load_slice<'a, 'py>(
 fn run_slice<'a, 'py>(
     data: &'a [u8],
     machine: &mut Machine<Value>,
-    world: &mut PyWorld<'a, 'py>,
+    world: &mut PyWorld<'_, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let bytes = data.len() as u64;
     machine
@@ -122,11 +122,11 @@ pub fn load_file<'py>(
     finish(&mut world, value, at)
 }
 
-fn run_file<'a, 'py>(
+fn run_file<'py>(
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
     machine: &mut Machine<Value>,
-    world: &mut PyWorld<'a, 'py>,
+    world: &mut PyWorld<'_, 'py>,
 ) -> Result<(Value, u64), Refusal> {
     let (mut base, mut frame) = (0u64, None);
     loop {

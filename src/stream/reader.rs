@@ -268,8 +268,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `count` bytes (0: a line) are not here.
+    /// `count` bytes (0: a line) are not here. Boxed as all errors of this crate are.
     #[inline(always)]
+    #[allow(clippy::unnecessary_box_returns)]
     fn short(&self, count: u64) -> Box<Error> {
         short_at(self.framed, self.rest.len(), count, self.at(), self.code)
     }
