@@ -73,6 +73,9 @@ fn run_slice<'a, 'py>(
         .budget()
         .length(bytes)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
+    world
+        .bound_expansion()
+        .map_err(|fault| refusal(at_start(fault), world))?;
     let mut reader = Reader::new(data);
     let value = match machine.run(world, &mut reader) {
         Ok(value) => value,
@@ -97,7 +100,11 @@ pub fn load_file<'a, 'py>(
     let mut desk = Desk::default();
     let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
     world.remember(memo);
-    file.borrow_mut().begin(buffer, !world.checked);
+    let expands = rules.limits.max_expanded.is_some();
+    file.borrow_mut().begin(buffer, !world.checked || expands);
+    world
+        .bound_expansion()
+        .map_err(|fault| refusal(at_start(fault), &world))?;
     let mut machine = Machine::new(Budget::new(rules.limits.clone()));
     std::mem::swap(machine.memo_mut(), memo);
     let outcome = run_file(file, buffer, &mut machine, &mut world);
@@ -159,6 +166,15 @@ fn run_file<'a, 'py>(
         if !file.borrow_mut().more(buffer, &error.kind)? {
             return Err(refusal(Failure::Stream(error), world));
         }
+    }
+}
+
+/// A fault found before the first instruction.
+fn at_start(fault: Fault) -> Failure<Fault> {
+    Failure::World {
+        fault,
+        at: 0,
+        opcode: None,
     }
 }
 
