@@ -30,7 +30,7 @@ mod _picklist {
     #[pymodule_export]
     use crate::python::allow::Allow;
     #[pymodule_export]
-    use crate::python::doors::{_genops, _opcodes};
+    use crate::python::doors::{_genops, _inspect, _opcodes};
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]

@@ -629,6 +629,24 @@ pub fn dict_set(py: Python<'_>, dict: &Value, key: &Value, value: &Value) -> PyR
     Ok(())
 }
 
+/// Whether an exact dict or set, or an instance of a subclass, is empty; asks no method of the class.
+pub fn is_empty(container: &Value) -> bool {
+    if container.object.is_null() {
+        return false;
+    }
+    // SAFETY: a live object.
+    if unsafe { ffi::PyDict_Check(container.object) } != 0 {
+        // SAFETY: a dict.
+        return unsafe { ffi::PyDict_Size(container.object) } == 0;
+    }
+    // SAFETY: a live object.
+    if unsafe { ffi::PyAnySet_Check(container.object) } != 0 {
+        // SAFETY: a set or a frozenset.
+        return unsafe { ffi::PySet_Size(container.object) } == 0;
+    }
+    false
+}
+
 /// An empty set.
 pub fn set(py: Python<'_>) -> Make {
     // SAFETY: attached; null is no iterable.

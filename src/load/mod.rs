@@ -5,6 +5,7 @@
 //! the first Python code of an allowed class could run, the whole stream is inspected.
 
 pub mod build;
+mod charge;
 pub mod construct;
 pub mod ffi;
 pub mod fill;
@@ -26,6 +27,7 @@ use pyo3::prelude::*;
 use crate::error::Kind;
 use crate::inspect::{self, Inspection, Seed};
 use crate::machine::budget::{Budget, Limits, size};
+use crate::machine::chains::Chains;
 use crate::machine::hashing::Collisions;
 use crate::machine::memo::Memo;
 use crate::machine::world::{Done, Made, Role, Site, World};
@@ -147,6 +149,9 @@ pub struct Desk {
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
+    chains: Chains,
+    /// What the chains are made of.
+    chained: Vec<Value>,
     /// The memo of earlier pickles of the same `Unpickler`, as the inspector sees it.
     remembered: Vec<(u64, Seed<'static>)>,
 }
@@ -164,6 +169,8 @@ impl Default for Desk {
             key_strings: strings::KeyTable::default(),
             found: HashMap::new(),
             collisions: Collisions::default(),
+            chains: Chains::default(),
+            chained: Vec::new(),
             remembered: Vec::new(),
         }
     }
@@ -181,6 +188,8 @@ impl Desk {
             self.found = HashMap::new();
         }
         self.collisions.clear();
+        self.chains.clear();
+        self.chained = Vec::new();
         self.remembered.clear();
         self.key_strings.begin();
     }

@@ -66,13 +66,16 @@ pub fn load_slice<'py>(
 fn run_slice<'a, 'py>(
     data: &'a [u8],
     machine: &mut Machine<Value>,
-    world: &mut PyWorld<'_, 'py>,
+    world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let bytes = data.len() as u64;
     machine
         .budget()
         .length(bytes)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
+    world
+        .bound_expansion()
+        .map_err(|fault| refusal(at_start(fault), world))?;
     let (value, position, at) =
         run_whole(data, machine, world).map_err(|failure| refusal(failure, world))?;
     if world.options.strict {
@@ -105,7 +108,11 @@ pub fn load_file<'py>(
     let mut desk = Desk::default();
     let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
     world.remember(memo);
-    file.borrow_mut().begin(buffer, !world.checked);
+    let expands = rules.limits.max_expanded.is_some();
+    file.borrow_mut().begin(buffer, !world.checked || expands);
+    world
+        .bound_expansion()
+        .map_err(|fault| refusal(at_start(fault), &world))?;
     let mut machine = Machine::new(Budget::new(rules.limits.clone()));
     std::mem::swap(machine.memo_mut(), memo);
     let outcome = run_file(file, buffer, &mut machine, &mut world);
@@ -170,6 +177,15 @@ fn run_file<'py>(
         if !file.borrow_mut().more(buffer, &error.kind)? {
             return Err(refusal(Failure::Stream(error), world));
         }
+    }
+}
+
+/// A fault found before the first instruction.
+fn at_start(fault: Fault) -> Failure<Fault> {
+    Failure::World {
+        fault,
+        at: 0,
+        opcode: None,
     }
 }
 

@@ -12,6 +12,7 @@
 
 pub mod budget;
 mod calls;
+pub mod chains;
 mod containers;
 mod fused;
 pub mod hashing;
