@@ -1,1 +1,18 @@
 """picklist."""
+
+from picklist._preflight.check import check_picklable, dump, dumps, explain, is_picklable
+from picklist._preflight.report import Fix, Reason, Report
+from picklist.errors import NotPicklableError, PicklistError
+
+__all__ = [
+    "Fix",
+    "NotPicklableError",
+    "PicklistError",
+    "Reason",
+    "Report",
+    "check_picklable",
+    "dump",
+    "dumps",
+    "explain",
+    "is_picklable",
+]

@@ -247,6 +247,14 @@ impl Walk {
         instances
     }
 
+    /// `(node, parent, object)` of the first `limit` nodes.
+    fn nodes(&self, py: Python<'_>, limit: usize) -> Vec<(NodeId, NodeId, Py<PyAny>)> {
+        let nodes = self.trail.nodes.iter().zip(0..).take(limit);
+        nodes
+            .map(|(node, id)| (id, node.parent, node.object.clone_ref(py)))
+            .collect()
+    }
+
     /// The steps from the root to `node`: `(object, step, index, key, node)`.
     fn chain(&self, py: Python<'_>, node: NodeId) -> PyResult<Vec<Link>> {
         let mut chain = Vec::new();

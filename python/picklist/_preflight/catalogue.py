@@ -1,0 +1,145 @@
+"""The two tables of facts, read once: the reasons and the types."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass, field
+from types import GetSetDescriptorType
+from typing import Any, cast
+
+from picklist import _picklist
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One reason of the catalogue."""
+
+    code: str
+    slug: str
+    severity: str
+    stage: str
+    summary: str
+    cause: str
+    fixes: list[str]
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table of types."""
+
+    types: list[str]
+    code: str
+    noun: str
+    recreate: str = ""
+    replace: str = ""
+    advice: list[str] = field(default_factory=list)
+
+
+@functools.cache
+def reasons() -> dict[str, Entry]:
+    """All reasons by code."""
+    rows = tomllib.loads(_picklist.reason_catalogue())["reason"]
+    return {row["code"]: Entry(**row) for row in rows}
+
+
+@functools.cache
+def kinds() -> dict[str, Kind]:
+    """All kinds by qualified type name."""
+    rows = [Kind(**row) for row in tomllib.loads(_picklist.kind_catalogue())["kind"]]
+    return {name: kind for kind in rows for name in kind.types}
+
+
+_type_dict = type.__dict__["__dict__"]
+_type_mro = type.__dict__["__mro__"]
+_type_module = type.__dict__["__module__"]
+_type_qualname = type.__dict__["__qualname__"]
+
+
+def mro(cls: type) -> tuple[type, ...]:
+    """The method resolution order, whatever the metaclass says."""
+    return cast("tuple[type, ...]", _type_mro.__get__(cls))
+
+
+def namespace(cls: type) -> Any:
+    """The class' own names, whatever the metaclass says."""
+    return _type_dict.__get__(cls)
+
+
+def type_name(cls: type) -> str:
+    """`module.qualname` of a class, without asking its metaclass."""
+    try:
+        module = _type_module.__get__(cls)
+    except Exception:
+        module = None
+    qualname = str(_type_qualname.__get__(cls))
+    if not isinstance(module, str) or module == "builtins":
+        return qualname
+    return f"{module}.{qualname}"
+
+
+def matching_name(cls: type) -> str:
+    """The name under which the table of types knows a class."""
+    name = type_name(cls)
+    return name if "." in name else f"builtins.{name}"
+
+
+def kind_of(cls: type) -> Kind | None:
+    """The row for a class or for the first of its bases that has one.
+
+    A subclass that takes pickling into its own hands is judged for itself.
+    """
+    table = kinds()
+    own_hands = False
+    for base in mro(cls):
+        kind = table.get(matching_name(base))
+        if kind is not None:
+            return None if own_hands else kind
+        names = namespace(base)
+        own_hands |= any(name in names for name in OWN_HANDS)
+    return None
+
+
+OWN_HANDS = ("__reduce_ex__", "__reduce__", "__getstate__")
+
+
+def find_in_class(cls: type, name: str) -> Any:
+    """What the class or a base defines under `name`, or None; runs nothing."""
+    for base in mro(cls):
+        names = namespace(base)
+        if name in names:
+            return names[name]
+    return None
+
+
+def instance_dict(value: object) -> dict[str, Any] | None:
+    """The instance dict, read without running any code of its class."""
+    descriptor = find_in_class(type(value), "__dict__")
+    if not isinstance(descriptor, GetSetDescriptorType):
+        return None
+    try:
+        found = descriptor.__get__(value)
+    except Exception:
+        return None
+    return found if type(found) is dict else None
+
+
+def is_user_class(cls: type) -> bool:
+    """A class written in Python, outside of the standard library."""
+    import sys
+
+    heap_type = 1 << 9
+    if not cls.__flags__ & heap_type:
+        return False
+    module = _module_of(cls)
+    return module.partition(".")[0] not in sys.stdlib_module_names or module == "__main__"
+
+
+def _module_of(cls: type) -> str:
+    try:
+        module = _type_module.__get__(cls)
+    except Exception:
+        return ""
+    return module if isinstance(module, str) else ""

@@ -1,0 +1,249 @@
+"""The faces: check_picklable, explain, is_picklable, dumps, dump."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from picklist.errors import NotPicklableError
+
+from . import context as contexts
+from . import remedies, silent
+from .catalogue import type_name
+from .classify import Places, dump_reasons, reason
+from .policies import as_policy, policy_reasons
+from .report import Fix, Reason, Report, exception_text
+from .roundtrip import load_reasons
+from .targets import Dumped, Target, resolve
+
+SURE_BUFFERS = ("numpy", "pandas")
+
+
+def check_picklable(
+    obj: object,
+    /,
+    *,
+    name: str = "obj",
+    protocol: int | None = None,
+    target: Any = "pickle",
+    context: str | None = None,
+    policy: Any = None,
+    roundtrip: bool = True,
+    max_reasons: int = 50,
+) -> Report:
+    """Check that an object pickles and comes back; explain every reason if not.
+
+    Parameters
+    ----------
+    obj
+        The object. Only what pickling itself would run is run.
+    name : str
+        What paths start with.
+    protocol : int, optional
+        The pickle protocol; the default is that of `pickle.dumps`.
+    target : str, Pickler class or Policy
+        "pickle", "deepcopy", "cloudpickle", "dill", or a Pickler class.
+    context : {"spawn", "forkserver", "fork"}, optional
+        Also what this start method of multiprocessing needs.
+    policy : Policy, optional
+        Also that `safe_loads(pickle.dumps(obj), policy=policy)` accepts it.
+    roundtrip : bool
+        Also load it again, and look at what comes back.
+    max_reasons : int
+        Reasons kept in the report.
+
+    Returns
+    -------
+    Report
+        When there are no errors; it may hold warnings.
+
+    Raises
+    ------
+    NotPicklableError
+        When there are errors; its text is the whole explanation.
+    """
+    report = explain(
+        obj,
+        name=name,
+        protocol=protocol,
+        target=target,
+        context=context,
+        policy=policy,
+        roundtrip=roundtrip,
+        max_reasons=max_reasons,
+    )
+    if not report.ok:
+        raise NotPicklableError(report)
+    return report
+
+
+def is_picklable(obj: object, /, **options: Any) -> bool:
+    """Does it pickle and come back? The options are those of `check_picklable`."""
+    return explain(obj, **options).ok
+
+
+def explain(
+    obj: object,
+    /,
+    *,
+    name: str = "obj",
+    protocol: int | None = None,
+    target: Any = "pickle",
+    context: str | None = None,
+    policy: Any = None,
+    roundtrip: bool = True,
+    max_reasons: int = 50,
+) -> Report:
+    """The Report of `check_picklable`, which is never raised."""
+    contexts.validate(context)
+    if policy is None:
+        policy, target = as_policy(target)
+    aim = resolve(target, protocol)
+    places = Places(aim.walk(obj), name, aim.protocol)
+    found = dump_reasons(places)
+    dumped: Dumped | None = None
+    disagreement = ""
+    keep = roundtrip and aim.name != "deepcopy"
+    if keep or policy is not None or not places.walk.certain or found:
+        keep = keep and not silent.must_not_load(places)
+        dumped = aim.dump(obj, keep=keep or policy is not None)
+        dumped = _at_declared_protocol(aim, places, obj, dumped)
+        disagreement = _reconcile(places, aim, dumped, found)
+    if keep and dumped is not None:
+        found += _loaded(places, aim, dumped, found)
+    if policy is not None and dumped is not None and dumped.error is None:
+        found += policy_reasons(places, obj, policy, aim.declared)
+    if context is not None:
+        found += contexts.context_reasons(places, context)
+    report = _report(places, found, dumped, max_reasons)
+    report.disagreement = disagreement
+    report.target = aim.name
+    return report
+
+
+def _at_declared_protocol(aim: Target, places: Places, obj: object, dumped: Dumped) -> Dumped:
+    """Buffers make protocol 5 differ from the default: ask the default too."""
+    if dumped.error is not None or aim.declared == aim.protocol or not places.walk.buffers:
+        return dumped
+    holders = {
+        type_name(type(value)).partition(".")[0] for _, value in places.walk.instances(1)
+    }
+    if holders <= set(SURE_BUFFERS) | {"collections", "datetime"}:
+        return dumped
+    again = Target(aim.name, aim.declared, aim.declared, aim.pickler, aim.opaque, aim.loads)
+    second = again.dump(obj, keep=False)
+    return second if second.error is not None else dumped
+
+
+def _reconcile(
+    places: Places, aim: Target, dumped: Dumped, found: list[tuple[int, Reason]]
+) -> str:
+    """Where pickle itself decides otherwise, pickle is right."""
+    if dumped.error is None:
+        if not found:
+            return ""
+        for _, entry in found:
+            entry.severity = "warning"
+        return "pickle accepted the object in spite of what the walk found"
+    if found:
+        return ""
+    error = dumped.error
+    node = _smallest_failing(places, aim)
+    chain = places.chain(node)
+    if isinstance(error, RecursionError):
+        loops = places.walk.loops()
+        if loops:
+            chain = places.chain(loops[0])
+            text = f"{type_name(type(chain[-1].object))} needs itself among its own arguments"
+        else:
+            text = f"nested {places.walk.depth} levels deep"
+        found.append((node, reason("PKL172", places, chain, summary=text, fixes=(), original=error)))
+        return ""
+    if places.walk.buffers and aim.declared < 5:
+        text = f"needs protocol 5: {exception_text(error)}"
+        fixes = [Fix("pickle.dumps(obj, protocol=5)")]
+        found.append((node, reason("PKL157", places, chain, summary=text, fixes=fixes)))
+        return ""
+    held = remedies.owner_of(chain)
+    fixes = [remedies.drop_attribute(*held, "")] if held else []
+    text = f"{type_name(type(chain[-1].object))}: {exception_text(error)}"
+    made = reason("PKL173", places, chain, summary=text, fixes=fixes, original=error)
+    found.append((node, made))
+    if aim.pickler is not None or places.walk.loops():
+        return ""
+    return f"the walk found no reason, and pickle raised {exception_text(error)}"
+
+
+def _smallest_failing(places: Places, aim: Target) -> int:
+    """The innermost node that does not dump by itself."""
+    smallest = 0
+    for node, parent, value in places.walk.nodes(500):
+        if node and parent == smallest and aim.dump(value, keep=False).error is not None:
+            smallest = node
+    return smallest
+
+
+def _loaded(
+    places: Places, aim: Target, dumped: Dumped, found: list[tuple[int, Reason]]
+) -> list[tuple[int, Reason]]:
+    bad = {node for node, _ in found}
+    if dumped.error is not None:
+        made = load_reasons(places, aim, bad, None)
+        return made + silent.silent_reasons(places, aim, bad | {node for node, _ in made})
+    try:
+        aim.load(dumped)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        made = load_reasons(places, aim, bad, error)
+        return made + silent.silent_reasons(places, aim, bad | {node for node, _ in made})
+    return silent.silent_reasons(places, aim, bad)
+
+
+def _report(
+    places: Places,
+    found: list[tuple[int, Reason]],
+    dumped: Dumped | None,
+    max_reasons: int,
+) -> Report:
+    entries = [entry for _, entry in found]
+    entries.sort(key=lambda entry: entry.severity != "error")
+    measured = dumped is not None and dumped.error is None and bool(dumped.size)
+    size = dumped.size if measured and dumped is not None else places.walk.size
+    largest = [(places.path(node), count) for node, count in places.walk.largest(5)]
+    return Report(
+        name=places.name,
+        objects=places.walk.objects,
+        reasons=entries[:max_reasons],
+        size=size,
+        measured=measured,
+        largest=largest,
+        omitted=max(0, len(entries) - max_reasons),
+    )
+
+
+def dumps(obj: object, protocol: int | None = None, **options: Any) -> bytes:
+    """`pickle.dumps`; on failure the exception carries the explanation as a note."""
+    try:
+        return pickle.dumps(obj, protocol, **options)
+    except Exception as error:
+        attach(error, obj, protocol)
+        raise
+
+
+def dump(obj: object, file: Any, protocol: int | None = None, **options: Any) -> None:
+    """`pickle.dump`; on failure the exception carries the explanation as a note."""
+    try:
+        pickle.dump(obj, file, protocol, **options)
+    except Exception as error:
+        attach(error, obj, protocol)
+        raise
+
+
+def attach(error: BaseException, obj: object, protocol: int | None = None) -> None:
+    """Add the explanation to an exception, once."""
+    if any(note.startswith("picklist: ") for note in getattr(error, "__notes__", ())):
+        return
+    report = explain(obj, protocol=protocol, roundtrip=False)
+    if not report.ok:
+        error.add_note(f"picklist: {report}")

@@ -1,0 +1,447 @@
+"""Fixes with the object's own names: code to copy that makes the object pickle."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import inspect
+import keyword
+import re
+import sys
+import textwrap
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from .catalogue import Kind, find_in_class, instance_dict, is_user_class, mro, namespace
+from .paths import Link, faithful
+from .report import Fix
+
+
+def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
+    """The nearest instance of a user's class on the way, and the attribute to drop."""
+    for position in range(len(chain) - 2, -1, -1):
+        holder = chain[position].object
+        if not is_user_class(type(holder)) or isinstance(holder, type):
+            continue
+        following = chain[position + 1 :]
+        if following[0].step == "attribute" and type(following[0].key) is str:
+            return holder, following[0].key
+        names = instance_dict(holder) or {}
+        on_the_way = {id(link.object) for link in following}
+        for name, value in names.items():
+            if id(value) in on_the_way and type(name) is str:
+                return holder, name
+        for name in slot_names(type(holder)):
+            member = find_in_class(type(holder), name)
+            try:
+                value = member.__get__(holder)
+            except Exception:
+                continue
+            if id(value) in on_the_way:
+                return holder, name
+    return None
+
+
+def slot_names(cls: type) -> list[str]:
+    """Names of the slots of a class and its bases, as attributes."""
+    return [
+        name
+        for base in mro(cls)
+        for name, member in namespace(base).items()
+        if isinstance(member, types.MemberDescriptorType) and not name.startswith("__")
+    ]
+
+
+def drop_attribute(owner: object, name: str, recreate: str) -> Fix:
+    """`__getstate__` without the attribute, `__setstate__` that makes it again."""
+    cls = type(owner)
+    value = recreate or "None"
+    slots = slot_names(cls)
+    imports = import_lines(recreate)
+    if slots:
+        code = f"""\
+        def __getstate__(self):
+            names = {slots!r} + list(getattr(self, "__dict__", ()))
+            names.remove({name!r})
+            return {{name: getattr(self, name) for name in names if hasattr(self, name)}}
+
+        def __setstate__(self, state):
+            for name, value in state.items():
+                object.__setattr__(self, name, value)
+            object.__setattr__(self, {name!r}, {value})
+        """
+    else:
+        plain = name.isidentifier() and not keyword.iskeyword(name) and not _private(name)
+        plain = plain and find_in_class(cls, "__setattr__") is object.__setattr__
+        plain = plain and find_in_class(cls, name) is None
+        set_again = f"self.{name} = {value}" if plain else f"self.__dict__[{name!r}] = {value}"
+        code = f"""\
+        def __getstate__(self):
+            state = self.__dict__.copy()
+            state.pop({name!r}, None)
+            return state
+
+        def __setstate__(self, state):
+            self.__dict__.update(state)
+            {set_again}
+        """
+    code = imports + textwrap.dedent(code)
+    if recreate:
+        text = f"drop {name} in {cls.__name__}.__getstate__, recreate it in __setstate__: {value}"
+    else:
+        text = f"drop {name} in {cls.__name__}.__getstate__, and make it again where it is used"
+    return Fix(text, code, "methods", cls.__qualname__)
+
+
+def _private(name: str) -> bool:
+    return name.startswith("_") and "__" in name
+
+
+def import_lines(expression: str) -> str:
+    """The imports that an expression of ours needs."""
+    modules = sorted(set(re.findall(r"\b([a-z_][a-z_0-9]*)\.", expression)))
+    known = [name for name in modules if name in sys.stdlib_module_names]
+    return "".join(f"import {name}\n" for name in known) + ("\n" if known else "")
+
+
+def for_kind(kind: Kind, path: str) -> list[Fix]:
+    """What the table of types knows."""
+    fixes = []
+    if kind.replace:
+        expression = kind.replace.replace("{path}", path)
+        fixes.append(Fix(f"send the data instead: {expression}", expression, "replace", expression))
+    fixes.extend(Fix(text.replace("{path}", path)) for text in kind.advice)
+    return fixes
+
+
+# ---- functions
+
+
+def for_function(function: types.FunctionType, name: str) -> list[Fix]:
+    """The function at module level, with what it captures as a partial."""
+    captured = closure(function)
+    chosen = name if function.__name__ == "<lambda>" else function.__name__
+    captured.pop(chosen, None)
+    node = definition(function)
+    arguments = ", ".join(
+        f"{key}={faithful(value) or key}" for key, value in captured.items()
+    )
+    target = f"functools.partial({chosen}, {arguments})" if captured else chosen
+    fixes = []
+    if node is not None:
+        code = module_level(node, function, chosen, list(captured))
+        first = code.splitlines()[0]
+        fixes.append(Fix(f"move it to module level:  {first} ...", code, "define", target))
+    else:
+        fixes.append(Fix(f"move it to module level:  def {chosen}(...): ..."))
+    if captured:
+        code = f"import functools\n\n{target}\n"
+        fixes.append(Fix(f"it captures {arguments}:  {target}", code))
+    fixes.append(cloudpickle_fix())
+    return fixes
+
+
+def cloudpickle_fix() -> Fix:
+    return Fix(
+        "need code by value?  cloudpickle.dumps(obj)   "
+        "same Python on both ends, never for untrusted data"
+    )
+
+
+def closure(function: types.FunctionType) -> dict[str, Any]:
+    """What a function captures, by name."""
+    captured = {}
+    for name, cell in zip(
+        function.__code__.co_freevars, function.__closure__ or (), strict=False
+    ):
+        try:
+            captured[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return captured
+
+
+def definition(function: types.FunctionType) -> ast.Lambda | ast.FunctionDef | None:
+    """The syntax tree of a function, from its source file; None if not sure."""
+    code = function.__code__
+    tree = parsed(code.co_filename)
+    if tree is None:
+        return None
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Lambda | ast.FunctionDef):
+            continue
+        first = node.lineno
+        if isinstance(node, ast.FunctionDef):
+            if node.name != code.co_name:
+                continue
+            first = min([first, *(line.lineno for line in node.decorator_list)])
+        elif code.co_name != "<lambda>":
+            continue
+        if first == code.co_firstlineno and _parameters(node) == _code_parameters(code):
+            found.append(node)
+    if len(found) > 1:
+        found = [node for node in found if _same_columns(node, code)]
+    return found[0] if len(found) == 1 else None
+
+
+def _parameters(node: ast.Lambda | ast.FunctionDef) -> list[str]:
+    arguments = node.args
+    names = [argument.arg for argument in arguments.posonlyargs + arguments.args]
+    names += [argument.arg for argument in arguments.kwonlyargs]
+    return names
+
+
+def _code_parameters(code: types.CodeType) -> list[str]:
+    return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+def _same_columns(node: ast.Lambda | ast.FunctionDef, code: types.CodeType) -> bool:
+    if not isinstance(node, ast.Lambda):
+        return True
+    body = node.body
+    ends = {(line, column) for _, line, _, column in code.co_positions() if line and column}
+    return (body.end_lineno, body.end_col_offset) in ends
+
+
+@functools.lru_cache(maxsize=8)
+def parsed(filename: str) -> ast.Module | None:
+    """The syntax tree of a source file, or None."""
+    import linecache
+
+    try:
+        text = "".join(linecache.getlines(filename))
+        return ast.parse(text) if text else None
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def module_level(
+    node: ast.Lambda | ast.FunctionDef,
+    function: types.FunctionType,
+    name: str,
+    captured: list[str],
+) -> str:
+    """Source of the function under a name of its own; captured names become keywords."""
+    arguments = ast.unparse(node.args)
+    copied = ast.parse(f"lambda {arguments}: 0", mode="eval").body
+    if not isinstance(copied, ast.Lambda):
+        return ""
+    parameters = copied.args
+    defaults = function.__defaults__ or ()
+    for index, value in enumerate(defaults):
+        parameters.defaults[index] = _literal(value, parameters.defaults[index])
+    for parameter in captured:
+        parameters.kwonlyargs.append(ast.arg(parameter))
+        parameters.kw_defaults.append(None)
+    if isinstance(node, ast.Lambda):
+        body: list[ast.stmt] = [ast.Return(node.body)]
+    else:
+        body = node.body
+    made = ast.FunctionDef(name=name, args=parameters, body=body, decorator_list=[])
+    made.type_params = []  # type: ignore[attr-defined,unused-ignore]
+    return ast.unparse(ast.fix_missing_locations(made)) + "\n"
+
+
+def _literal(value: object, otherwise: ast.expr) -> ast.expr:
+    text = faithful(value)
+    return otherwise if text is None else ast.parse(text, mode="eval").body
+
+
+def for_class(cls: type, name: str) -> list[Fix]:
+    """The class at module level."""
+    node = class_definition(cls)
+    fixes = []
+    if node is not None:
+        node = ast.parse(ast.unparse(node)).body[0]
+        code = ast.unparse(node) + "\n"
+        text = f"move it to module level:  class {name}: ..."
+        fixes.append(Fix(text, code, "define", name))
+    else:
+        fixes.append(Fix(f"move it to module level:  class {name}: ..."))
+    fixes.append(Fix("keep the data in a dict, a tuple or a class of module level"))
+    fixes.append(cloudpickle_fix())
+    return fixes
+
+
+def class_definition(cls: type) -> ast.ClassDef | None:
+    """The syntax tree of a class, from the file of its first method."""
+    for member in namespace(cls).values():
+        code = getattr(member, "__code__", None) if type(member) is types.FunctionType else None
+        if code is not None:
+            candidates = _classes_in(code.co_filename, cls.__name__)
+            inside = [
+                node
+                for node in candidates
+                if node.lineno <= code.co_firstlineno <= (node.end_lineno or node.lineno)
+            ]
+            if len(inside) == 1:
+                return inside[0]
+    module = sys.modules.get(str(namespace(cls).get("__module__")))
+    filename = getattr(module, "__file__", None)
+    candidates = _classes_in(filename, cls.__name__) if isinstance(filename, str) else []
+    line = namespace(cls).get("__firstlineno__")
+    if line is not None:
+        candidates = [
+            node
+            for node in candidates
+            if line in (node.lineno, *(item.lineno for item in node.decorator_list))
+        ]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _classes_in(filename: str, name: str) -> list[ast.ClassDef]:
+    tree = parsed(filename)
+    if tree is None:
+        return []
+    return [
+        node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name
+    ]
+
+
+def variable_of(value: object, module_name: object) -> str | None:
+    """The variable of the module that holds `value`, if there is one."""
+    module = sys.modules.get(module_name) if isinstance(module_name, str) else None
+    names = getattr(module, "__dict__", None)
+    if not isinstance(names, dict):
+        return None
+    for name, found in list(names.items()):
+        if found is value and isinstance(name, str):
+            return name
+    return None
+
+
+# ---- methods for classes
+
+
+STATE_COPY = "self.__dict__.copy()"
+
+
+def reduce_by_state(cls: type) -> Fix:
+    """A `__reduce__` that always is what a pickler accepts."""
+    code = (
+        "import copyreg\n\n"
+        "def __reduce__(self):\n"
+        f"    return copyreg.__newobj__, (type(self),), {STATE_COPY}\n"
+    )
+    return Fix(f"{cls.__name__}.__reduce__ that stores the attributes", code, "methods", cls.__name__)
+
+
+def getstate_by_dict(cls: type) -> Fix:
+    code = f"def __getstate__(self):\n    return {STATE_COPY}\n"
+    return Fix(
+        f"{cls.__name__}.__getstate__ that stores the attributes as they are",
+        code,
+        "methods",
+        cls.__name__,
+    )
+
+
+def constructor_arguments(value: object, method: str) -> list[str] | None:
+    """Parameters of `__init__` or `__new__` that the instance has as attributes."""
+    function = find_in_class(type(value), method)
+    if isinstance(function, staticmethod):
+        function = function.__func__
+    if not isinstance(function, types.FunctionType):
+        return None
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    names = instance_dict(value) or {}
+    slots = slot_names(type(value))
+    arguments = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.name not in names and parameter.name not in slots:
+            if parameter.default is not parameter.empty:
+                continue
+            return None
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            return None
+        arguments.append(parameter.name)
+    return arguments
+
+
+def for_exception(error: BaseException) -> list[Fix]:
+    """Exceptions whose `__init__` does not accept their args."""
+    cls = type(error)
+    fixes = []
+    arguments = constructor_arguments(error, "__init__")
+    if arguments:
+        items = "".join(f"self.{name}, " for name in arguments).rstrip()
+        code = f"def __reduce__(self):\n    return type(self), ({items})\n"
+        text = f"{cls.__name__}.__reduce__: return type(self), ({items})"
+        fixes.append(Fix(text, code, "methods", cls.__name__))
+        names = ", ".join(arguments)
+        fixes.append(Fix(f"super().__init__({names})   so that self.args matches __init__"))
+    else:
+        fixes.append(Fix("super().__init__(…) with every argument, so that self.args matches"))
+    code = (
+        "import copyreg\n\n"
+        "def __reduce__(self):\n"
+        "    return copyreg.__newobj__, (type(self), *self.args), self.__dict__.copy()\n"
+    )
+    text = f"{cls.__name__}.__reduce__ that does not call __init__ when loading"
+    fixes.append(Fix(text, code, "methods", cls.__name__))
+    return fixes
+
+
+def for_new(value: object) -> list[Fix]:
+    """`__new__` that needs arguments."""
+    cls = type(value)
+    fixes = []
+    arguments = constructor_arguments(value, "__new__")
+    if arguments:
+        items = "".join(f"self.{name}, " for name in arguments).rstrip()
+        code = f"def __getnewargs_ex__(self):\n    return ({items}), {{}}\n"
+        text = f"{cls.__name__}.__getnewargs_ex__: return ({items}), {{}}"
+        fixes.append(Fix(text, code, "methods", cls.__name__))
+    if find_in_class(cls, "__new__") is not None and cls.__base__ is object:
+        code = (
+            "def __reduce__(self):\n"
+            "    return object.__new__, (type(self),), self.__dict__.copy()\n"
+        )
+        text = f"{cls.__name__}.__reduce__ that does not call __new__ when loading"
+        fixes.append(Fix(text, code, "methods", cls.__name__))
+    fixes.append(Fix("give the arguments of __new__ defaults"))
+    return fixes
+
+
+SETSTATE_BY_DICT = "def __setstate__(self, state):\n    self.__dict__.update(state)\n"
+SETSTATE_BY_OBJECT = """\
+def __setstate__(self, state):
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    for part in (attributes, slots):
+        for name, value in (part or {}).items():
+            object.__setattr__(self, name, value)
+"""
+STATE_FIRST = """\
+import copyreg
+
+def __reduce__(self):
+    items = {base}.copy(self)
+    return copyreg.__newobj__, (type(self),), (items, self.__dict__.copy())
+
+def __setstate__(self, state):
+    items, attributes = state
+    self.__dict__.update(attributes)
+    {base}.{fill}(self, items)
+"""
+
+
+def for_container(value: object) -> list[Fix]:
+    """A list or dict subclass that needs its attributes before its items."""
+    cls = type(value)
+    base, fill = ("dict", "update") if isinstance(value, dict) else ("list", "extend")
+    code = STATE_FIRST.format(base=base, fill=fill)
+    return [
+        Fix(f"{cls.__name__}.__setstate__ that sets attributes first, then the items", code,
+            "methods", cls.__name__),
+        Fix(f"set the attributes in {cls.__name__}.__new__, which loading does call"),
+    ]
+
+
+def is_builtin_name(name: str) -> bool:
+    """A name that an argument should not take."""
+    return hasattr(builtins, name) or keyword.iskeyword(name)
