@@ -1,0 +1,148 @@
+"""Explanations where pickling fails out of sight: pools, executors, queues.
+
+`explain_errors` adds a note to the exceptions of multiprocessing,
+concurrent.futures, joblib and DataLoader; `guard_queue` makes a queue raise in
+the caller instead of losing the item in its feeder thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from picklist.errors import NotPicklableError
+
+from .check import attach, explain
+
+# Functions that pickle one of their local variables, by module and name.
+PICKLING_FRAMES: dict[tuple[str, str], str] = {
+    ("multiprocessing.reduction", "dumps"): "obj",
+    ("multiprocessing.reduction", "dump"): "obj",
+    ("multiprocessing.connection", "send"): "obj",
+    ("multiprocessing.queues", "_feed"): "obj",
+    ("multiprocessing.queues", "put"): "obj",
+    ("multiprocessing.pool", "worker"): "result",
+    ("joblib.externals.loky.backend.reduction", "dumps"): "obj",
+    ("joblib.externals.loky.backend.reduction", "dump"): "obj",
+    ("joblib.externals.cloudpickle.cloudpickle", "dump"): "obj",
+    ("joblib.externals.loky.backend.queues", "_feed"): "obj",
+    ("cloudpickle.cloudpickle", "dump"): "obj",
+    ("cloudpickle.cloudpickle", "dumps"): "obj",
+    ("picklist._preflight.check", "dumps"): "obj",
+    ("picklist._preflight.check", "dump"): "obj",
+}
+BROKEN = (
+    "picklist: a worker died. A result or an exception that does not come back from pickling "
+    "ends like this, with no cause shown: run picklist.check_picklable on what the task returns "
+    "and raises (PKL210 is the usual reason)"
+)
+
+
+@contextlib.contextmanager
+def explain_errors() -> Iterator[None]:
+    """Add the explanation to exceptions that come from pickling.
+
+    Works for `pickle` itself, multiprocessing (Process, Pool, Queue),
+    concurrent.futures, joblib and torch's DataLoader. The exception keeps its
+    class and its traceback; the explanation is a note on it.
+    """
+    try:
+        yield
+    except Exception as error:
+        explain_exception(error)
+        raise
+
+
+def explain_exception(error: BaseException) -> bool:
+    """Add the note, if `error` comes from pickling; say whether it was added."""
+    seen: set[int] = set()
+    here: BaseException | None = error
+    while here is not None and id(here) not in seen:
+        seen.add(id(here))
+        found = pickled_object(here.__traceback__)
+        if found is not None:
+            attach(error, found[0])
+            return bool(getattr(error, "__notes__", ()))
+        here = here.__cause__ or here.__context__
+    if type(error).__name__ == "BrokenProcessPool":
+        error.add_note(BROKEN)
+        return True
+    return False
+
+
+def pickled_object(tb: types.TracebackType | None) -> tuple[Any] | None:
+    """The object that was being pickled when the traceback was made."""
+    found: tuple[Any] | None = None
+    caller: types.FrameType | None = None
+    while tb is not None:
+        frame = tb.tb_frame
+        key = (str(frame.f_globals.get("__name__", "")), frame.f_code.co_name)
+        name = PICKLING_FRAMES.get(key)
+        if name is not None and found is None and name in frame.f_locals:
+            found = (frame.f_locals[name],)
+        caller = frame
+        tb = tb.tb_next
+    if found is None and caller is not None:
+        found = _called_directly(caller)
+    return found
+
+
+def _called_directly(frame: types.FrameType) -> tuple[Any] | None:
+    """The argument of a `pickle.dumps(name)` on the failing line."""
+    import ast
+    import linecache
+
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    try:
+        tree = ast.parse(line)
+    except SyntaxError:
+        return None
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        function, argument = node.func, node.args[0]
+        name = function.attr if isinstance(function, ast.Attribute) else ""
+        if name in ("dumps", "dump") and isinstance(argument, ast.Name):
+            for names in (frame.f_locals, frame.f_globals):
+                if argument.id in names:
+                    return (names[argument.id],)
+    return None
+
+
+def guard_queue(queue: Any) -> Any:
+    """Make `queue.put` raise in the caller what its feeder thread would swallow.
+
+    Parameters
+    ----------
+    queue : multiprocessing.Queue
+        The queue; the same object is returned, with `put` and `put_nowait`
+        guarded in this process.
+
+    Raises
+    ------
+    NotPicklableError
+        From `put`, with the explanation.
+    """
+    from multiprocessing.reduction import ForkingPickler
+
+    put = queue.put
+
+    def guarded_put(obj: Any, block: bool = True, timeout: float | None = None) -> None:
+        try:
+            ForkingPickler.dumps(obj)
+        except Exception as error:
+            report = explain(obj, name="item", target=ForkingPickler, roundtrip=False)
+            if report.ok:
+                raise pickle.PicklingError(str(error)) from error
+            raise NotPicklableError(report) from error
+        put(obj, block, timeout)
+
+    def guarded_put_nowait(obj: Any) -> None:
+        guarded_put(obj, False)
+
+    queue.put = guarded_put
+    queue.put_nowait = guarded_put_nowait
+    return queue
