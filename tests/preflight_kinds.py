@@ -7,6 +7,7 @@ are in `preflight_third_party`.
 
 from __future__ import annotations
 
+import _string
 import array
 import ast
 import asyncio
@@ -406,9 +407,6 @@ kind("TarFile", "PKL130", tar_file)
 kind("member of a zip", "PKL130", lambda keep: keep.enter_context(zip_file(keep).open("a")))
 kind("temporary file", "PKL130", lambda keep: keep.enter_context(tempfile.NamedTemporaryFile()))
 kind(
-    "spooled file", "PKL130", lambda keep: keep.enter_context(tempfile.SpooledTemporaryFile())
-)
-kind(
     "codecs stream", "PKL130", lambda keep: keep.enter_context(codecs.open(temporary(keep), "r", "utf-8"))
     if sys.version_info < (3, 14) else codecs.StreamReader(io.BytesIO()),
 )
@@ -416,7 +414,6 @@ kind("DirEntry", "PKL154", entry)
 kind("scandir", "PKL151", lambda keep: keep.enter_context(os.scandir(temporary(keep).parent)))
 kind("StringIO", "ok", lambda keep: io.StringIO("text"))
 kind("BytesIO", "ok", lambda keep: io.BytesIO(b"text"))
-kind("TemporaryDirectory", "ok", lambda keep: None)
 
 # ---- connections
 
@@ -569,7 +566,7 @@ kind("Struct", "PKL154", lambda keep: struct.Struct("i"))
 kind("super", "PKL154", lambda keep: super(Plain, KEPT))
 kind("JSONDecoder", "PKL155", lambda keep: json.JSONDecoder())
 kind("XML parser", "PKL154", lambda keep: xml.etree.ElementTree.XMLParser())
-kind("format parser", "PKL155", lambda keep: "{}"._formatter_parser())  # type: ignore[attr-defined]
+kind("format parser", "PKL155", lambda keep: _string.formatter_parser("{}"))
 kind("iterator with a sentinel", "PKL110", lambda keep: iter(lambda: 1, 2))
 KEPT = Plain()
 
@@ -593,7 +590,7 @@ kind("StreamHandler", "PKL160", lambda keep: closed(keep, logging.StreamHandler(
 kind(
     "FileHandler", "PKL160", lambda keep: closed(keep, logging.FileHandler(temporary(keep)))
 )
-kind("NullHandler", "PKL160", lambda keep: closed(keep, logging.NullHandler()))
+kind("NullHandler", "ok", lambda keep: closed(keep, logging.NullHandler()))
 kind("QueueHandler", "PKL160", lambda keep: closed(keep, logging.handlers.QueueHandler(queue.Queue())))
 kind("own handler", "PKL160", lambda keep: closed(keep, ListHandler()))
 kind("MemoryHandler", "PKL160", lambda keep: closed(keep, LoggerHandler(1)))

@@ -15,7 +15,7 @@ from typing import Any
 
 import picklist
 import preflight_kinds
-import preflight_third_party  # noqa: F401  adds its rows
+import preflight_third_party
 import pytest
 from picklist import Fix, Reason
 from preflight_kinds import KINDS, Holder, Kind
@@ -83,7 +83,7 @@ def check_path(reason: Reason, holder: Holder) -> None:
     if reason.path == "obj.value":
         assert found is holder.value
     if reason.inner:
-        eval("x" + reason.inner, {"x": found})
+        eval(reason.inner, {"obj": holder})
 
 
 def try_fix(fix: Fix, reason: Reason, holder: Holder) -> bool:
@@ -130,12 +130,12 @@ def defined(fix: Fix, reason: Reason, holder: Holder) -> Iterator[Any]:
     """The definition in a module of its own, and its name in place of the culprit."""
     module = types.ModuleType("preflight_defined")
     module.__dict__.update(vars(preflight_kinds))
-    module.__dict__["__name__"] = "preflight_defined"
+    module.__dict__.update(vars(preflight_third_party), __name__="preflight_defined")
     sys.modules[module.__name__] = module
     try:
         exec(textwrap.dedent(fix.code), module.__dict__)
         made = eval(fix.target, {**module.__dict__, "functools": __import__("functools")})
-        yield {"value": made() if isinstance(made, type) and callable(made) else made}
+        yield {"value": made}
     finally:
         del sys.modules[module.__name__]
 

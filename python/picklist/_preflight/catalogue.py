@@ -98,7 +98,7 @@ def kind_of(cls: type) -> Kind | None:
         if kind is not None:
             return None if own_hands else kind
         names = namespace(base)
-        own_hands |= any(name in names for name in OWN_HANDS)
+        own_hands |= is_user_class(base) and any(name in names for name in OWN_HANDS)
     return None
 
 
@@ -135,6 +135,19 @@ def is_user_class(cls: type) -> bool:
         return False
     module = _module_of(cls)
     return module.partition(".")[0] not in sys.stdlib_module_names or module == "__main__"
+
+
+def is_editable(cls: type) -> bool:
+    """A class of the user's own: not of the standard library, not installed."""
+    import sys
+
+    if not is_user_class(cls):
+        return False
+    module = sys.modules.get(_module_of(cls))
+    filename = getattr(module, "__file__", None)
+    if not isinstance(filename, str):
+        return True
+    return "site-packages" not in filename and "dist-packages" not in filename
 
 
 def _module_of(cls: type) -> str:

@@ -9,13 +9,14 @@ from picklist.errors import NotPicklableError
 
 from . import context as contexts
 from . import remedies, silent
-from .catalogue import type_name
+from .catalogue import is_editable, type_name
 from .classify import Places, dump_reasons, reason
 from .policies import as_policy, policy_reasons
 from .report import Fix, Reason, Report, exception_text
 from .roundtrip import load_reasons
 from .targets import Dumped, Target, resolve
 
+CONTAINERS = (list, tuple, dict, set, frozenset)
 SURE_BUFFERS = ("numpy", "pandas")
 
 
@@ -152,12 +153,24 @@ def _reconcile(
     chain = places.chain(node)
     if isinstance(error, RecursionError):
         loops = places.walk.loops()
+        fixes = []
         if loops:
             chain = places.chain(loops[0])
-            text = f"{type_name(type(chain[-1].object))} needs itself among its own arguments"
+            cls = type(chain[-1].object)
+            text = f"{type_name(cls)} needs itself among its own arguments"
+            if is_editable(cls):
+                fixes.append(remedies.reduce_by_state(cls))
         else:
+            first = next(
+                (at for at, link in enumerate(chain) if type(link.object) in CONTAINERS),
+                len(chain) - 1,
+            )
+            chain = chain[: first + 1]
             text = f"nested {places.walk.depth} levels deep"
-        found.append((node, reason("PKL172", places, chain, summary=text, fixes=(), original=error)))
+        held = remedies.owner_of(chain)
+        fixes += [remedies.drop_attribute(*held, "")] if held else []
+        made = reason("PKL172", places, chain, summary=text, fixes=fixes, original=error)
+        found.append((chain[-1].node, made))
         return ""
     if places.walk.buffers and aim.declared < 5:
         text = f"needs protocol 5: {exception_text(error)}"

@@ -18,7 +18,7 @@ from .catalogue import (
     Kind,
     find_in_class,
     instance_dict,
-    is_user_class,
+    is_editable,
     kind_of,
     matching_name,
     mro,
@@ -30,6 +30,8 @@ from .paths import Link, spell
 from .report import Fix, Reason, exception_text
 
 MAX_ALSO_AT = 5
+# Iterators and wrappers that pickle if what they are over does.
+TRANSPARENT = ("PKL115", "PKL151", "PKL155")
 
 
 class Places:
@@ -144,8 +146,11 @@ def outermost_kind(chain: Sequence[Link]) -> tuple[int, Kind] | None:
         if cls in (dict, list, tuple, set, frozenset, type, types.FunctionType):
             continue
         kind = kind_of(cls)
-        if kind is not None:
-            return position, kind
+        if kind is None:
+            continue
+        if kind.code in TRANSPARENT and link is not chain[-1]:
+            continue
+        return position, kind
     return None
 
 
@@ -184,9 +189,9 @@ def _kind_reason(
     if matching_name(cls) not in kind.types:
         summary += f", a {kind.noun}"
     if position + 1 < len(chain):
-        inner = spell(chain[position:], "", places.protocol)
+        inner = places.spell(chain)
         stopped = type_name(type(chain[-1].object))
-        summary += f", by its {stopped} at {inner}"
+        summary += f", by its {stopped} at {inner.removeprefix(path)}"
     fixes = _drop_fixes(way, kind.recreate) + remedies.for_kind(kind, path)
     original = detail if isinstance(detail, BaseException) and not inner else None
     return reason(
@@ -277,9 +282,14 @@ def _local_reason(places: Places, chain: Sequence[Link], qualname: str) -> Reaso
         kind = kind_of(cls)
         text = f"{type_name(cls)} stored by the name {qualname}"
         fixes = drop + (remedies.for_kind(kind, places.spell(chain)) if kind else [])
+        wrapped = getattr(culprit, "__wrapped__", None) if kind else None
+        if type(wrapped) is types.FunctionType:
+            fixes = remedies.for_function(wrapped, wanted_name(chain)) + fixes
         return reason("PKL115", places, chain, summary=text, fixes=fixes)
     source = source_of(culprit)
-    fixes = remedies.for_function(culprit, wanted_name(chain)) + drop
+    wrapped = vars(culprit).get("__wrapped__")
+    function = wrapped if type(wrapped) is types.FunctionType else culprit
+    fixes = remedies.for_function(function, wanted_name(chain)) + drop
     if "<lambda>" in name:
         text = f"<lambda>{inside}{place(source)}"
         return reason("PKL110", places, chain, summary=text, fixes=fixes, source=source)
@@ -319,7 +329,7 @@ def source_of(value: object) -> str:
 
 def class_source(cls: type) -> str:
     """`file:line` of a class written in Python, where its file can be told."""
-    if not is_user_class(cls):
+    if not is_editable(cls):
         return ""
     node = remedies.class_definition(cls)
     filename = ""
@@ -354,7 +364,7 @@ def _bad_reduce(places: Places, chain: Sequence[Link], text: str) -> Reason:
     cls = type(culprit)
     summary = f"{type_name(cls)}: {text}"
     fixes: list[Fix] = []
-    if is_user_class(cls):
+    if is_editable(cls):
         arguments = remedies.constructor_arguments(culprit, "__init__")
         if arguments is not None:
             items = "".join(f"self.{name}, " for name in arguments).rstrip()
@@ -412,7 +422,7 @@ def remedies_getstate_for_slots(cls: type) -> Fix:
 
 
 def _own_code_fixes(cls: type) -> list[Fix]:
-    if not is_user_class(cls):
+    if not is_editable(cls):
         return []
     fixes = []
     if find_in_class(cls, "__getstate__") is not object.__dict__["__getstate__"]:

@@ -10,6 +10,7 @@ import collections
 import functools
 import keyword
 import math
+import sys
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -61,11 +62,15 @@ def _accessors(chain: Sequence[Link], protocol: int) -> Iterator[str]:
     while position < last:
         holder, link = chain[position], chain[position + 1]
         direct = _direct(holder.object, link)
+        framed = _framed(holder.object, chain[last].object)
+        if framed is not None:
+            yield framed
+            return
         if direct is not None:
             yield direct
             position += 1
             continue
-        for ahead in range(position + 1, min(position + 7, last + 1)):
+        for ahead in range(position + 1, min(position + 13, last + 1)):
             shortcut = _shortcut(holder.object, chain[ahead].object)
             if shortcut is not None:
                 yield shortcut
@@ -88,7 +93,7 @@ def _direct(holder: object, link: Link) -> str | None:
         return f"{{}}[{_brace(key)}]"
     if link.step == "attribute":
         return _attribute(holder, link.key)
-    if link.step == "class":
+    if link.step in ("class", "callable") and link.object is type(holder):
         return "type({})"
     return None
 
@@ -201,6 +206,30 @@ def _function_parts(function: types.FunctionType) -> Iterator[tuple[str, object]
         if name in function.__globals__:
             yield f"{{}}.__globals__[{name!r}]", function.__globals__[name]
     yield "{}.__code__", function.__code__
+
+
+def _framed(holder: object, target: object) -> str | None:
+    if "numpy" not in sys.modules:
+        return None
+    return next((accessor for accessor, value in _frames(holder) if value is target), None)
+
+
+def _frames(holder: Any) -> Iterator[tuple[str, object]]:
+    """Objects inside numpy arrays and pandas frames, by index; exact types only."""
+    cls = type(holder)
+    name = f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
+    if name == "numpy.ndarray" and holder.dtype.hasobject and holder.dtype.names is None:
+        for index, value in enumerate(holder.flat):
+            yield f"{{}}.flat[{index}]", value
+    elif name == "pandas.Series" and holder.dtype == object:
+        for index, value in enumerate(holder.array):
+            yield f"{{}}.iloc[{index}]", value
+    elif name == "pandas.DataFrame":
+        for column in range(holder.shape[1]):
+            series = holder.iloc[:, column]
+            if series.dtype == object:
+                for index, value in enumerate(series.array):
+                    yield f"{{}}.iloc[{index}, {column}]", value
 
 
 def _items(holder: object) -> Iterator[tuple[str, object]]:

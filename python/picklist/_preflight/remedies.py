@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import functools
 import inspect
 import keyword
@@ -11,10 +12,10 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .catalogue import Kind, find_in_class, instance_dict, is_user_class, mro, namespace
+from .catalogue import Kind, find_in_class, instance_dict, is_editable, mro, namespace
 from .paths import Link, faithful
 from .report import Fix
 
@@ -23,9 +24,11 @@ def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
     """The nearest instance of a user's class on the way, and the attribute to drop."""
     for position in range(len(chain) - 2, -1, -1):
         holder = chain[position].object
-        if not is_user_class(type(holder)) or isinstance(holder, type):
+        if not is_editable(type(holder)) or isinstance(holder, type):
             continue
         following = chain[position + 1 :]
+        if following[0].step in ("class", "callable"):
+            continue
         if following[0].step == "attribute" and type(following[0].key) is str:
             return holder, following[0].key
         names = instance_dict(holder) or {}
@@ -225,11 +228,10 @@ def module_level(
     captured: list[str],
 ) -> str:
     """Source of the function under a name of its own; captured names become keywords."""
-    arguments = ast.unparse(node.args)
-    copied = ast.parse(f"lambda {arguments}: 0", mode="eval").body
-    if not isinstance(copied, ast.Lambda):
-        return ""
-    parameters = copied.args
+    parameters = copy.deepcopy(node.args)
+    for argument in ast.walk(parameters):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
     defaults = function.__defaults__ or ()
     for index, value in enumerate(defaults):
         parameters.defaults[index] = _literal(value, parameters.defaults[index])
@@ -271,7 +273,7 @@ def class_definition(cls: type) -> ast.ClassDef | None:
     for member in namespace(cls).values():
         code = getattr(member, "__code__", None) if type(member) is types.FunctionType else None
         if code is not None:
-            candidates = _classes_in(code.co_filename, cls.__name__)
+            candidates = _classes_in(code.co_filename, cls)
             inside = [
                 node
                 for node in candidates
@@ -281,7 +283,7 @@ def class_definition(cls: type) -> ast.ClassDef | None:
                 return inside[0]
     module = sys.modules.get(str(namespace(cls).get("__module__")))
     filename = getattr(module, "__file__", None)
-    candidates = _classes_in(filename, cls.__name__) if isinstance(filename, str) else []
+    candidates = _classes_in(filename, cls) if isinstance(filename, str) else []
     line = namespace(cls).get("__firstlineno__")
     if line is not None:
         candidates = [
@@ -292,13 +294,30 @@ def class_definition(cls: type) -> ast.ClassDef | None:
     return candidates[0] if len(candidates) == 1 else None
 
 
-def _classes_in(filename: str, name: str) -> list[ast.ClassDef]:
+def _classes_in(filename: str, cls: type) -> list[ast.ClassDef]:
+    """Class definitions of the file under the qualified name of `cls`."""
     tree = parsed(filename)
     if tree is None:
         return []
-    return [
-        node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name
-    ]
+    parts = [part for part in cls.__qualname__.split(".") if part != "<locals>"]
+    found: list[ast.AST] = [tree]
+    for part in parts:
+        found = [inner for scope in found for inner in _definitions_in(scope) if inner.name == part]
+    return [node for node in found if isinstance(node, ast.ClassDef)]
+
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _definitions_in(scope: ast.AST) -> Iterator[Definition]:
+    """Functions and classes of one scope, nested scopes left out."""
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Definition):
+            yield node
+        elif not isinstance(node, ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def variable_of(value: object, module_name: object) -> str | None:

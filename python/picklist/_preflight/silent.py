@@ -10,7 +10,7 @@ from . import remedies
 from .catalogue import (
     find_in_class,
     instance_dict,
-    is_user_class,
+    is_editable,
     mro,
     namespace,
     type_name,
@@ -107,7 +107,7 @@ def _identity(places: Places, target: Target, node: int, value: Any) -> Iterator
     if cls is object:
         text = "object() used as a sentinel: its clone is another object"
     else:
-        if not is_user_class(cls) or mro(cls)[1:] != (object,) or instance_dict(value):
+        if not is_editable(cls) or mro(cls)[1:] != (object,) or instance_dict(value):
             return
         if remedies.slot_names(cls) or "__eq__" in namespace(cls):
             return
@@ -147,7 +147,7 @@ def _state_elsewhere(places: Places, target: Target, node: int, value: Any) -> I
 def _dropped(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:
     cls = type(value)
     attributes = instance_dict(value)
-    if not attributes or not is_user_class(cls) or isinstance(value, BaseException):
+    if not attributes or not is_editable(cls) or isinstance(value, BaseException):
         return
     own = any(
         find_in_class(cls, name) is not object.__dict__[name]
@@ -212,7 +212,7 @@ JUDGES: tuple[Callable[[Places, Target, int, Any], Iterator[Reason]], ...] = (
 
 def _changed_classes(places: Places, bad: set[int]) -> Found:
     for node, value, _, _ in places.walk.globals():
-        if node in bad or not isinstance(value, type) or not is_user_class(value):
+        if node in bad or not isinstance(value, type) or not is_editable(value):
             continue
         definition = remedies.class_definition(value)
         if definition is None:
