@@ -198,7 +198,7 @@ def _shadowed() -> int:
 first_shadowed = _shadowed
 
 
-def _shadowed() -> int:  # type: ignore[no-redef] # noqa: F811
+def _shadowed() -> int:  # type: ignore[no-redef]
     return 2
 
 
@@ -207,12 +207,12 @@ def wrapped_inner(x: int) -> int:
 
 
 wrapped_other = decorated(wrapped_inner)
-Renamed = collections.namedtuple("Pt", "x y")  # type: ignore[name-match] # noqa: PYI024
+Renamed = collections.namedtuple("Pt", "x y")  # type: ignore[name-match]
 RenamedEnum = enum.Enum("Colour", "RED GREEN")  # type: ignore[misc]
 MadeType = type("SomethingElse", (), {})
 UserId = typing.NewType("UserIdentifier", int)  # type: ignore[name-match]
 T_named = typing.TypeVar("T_other")  # type: ignore[misc]
-renamed_lambda = lambda x: x + 1  # noqa: E731
+renamed_lambda = lambda x: x + 1
 
 
 def local_cache() -> Any:
@@ -667,7 +667,7 @@ class StateWithLambda:
         return {"function": MADE}
 
 
-MADE = lambda: 1  # noqa: E731
+MADE = lambda: 1
 
 
 def deep(levels: int) -> Any:

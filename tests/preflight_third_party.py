@@ -217,8 +217,6 @@ kind("attrs class with a lock", "PKL120", lambda keep: attrs_class()(hook=thread
 
 
 def local_model() -> Any:
-    import pydantic
-
     class Local(pydantic.BaseModel):
         size: int = 1
 

@@ -55,6 +55,7 @@ def test_the_table_is_wide_enough() -> None:
     assert sum(row.code != "ok" for row in KINDS) >= 150
 
 
+@pytest.mark.filterwarnings("ignore:Pickle, copy:DeprecationWarning")
 @pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name.replace(" ", "-"))
 def test_kind(row: Kind, keep: ExitStack) -> None:
     require(row.package)

@@ -126,7 +126,7 @@ pub(super) struct Trail {
     pub(super) globals: Vec<Global>,
     /// The walk met something that only a real dump can judge.
     pub(super) uncertain: bool,
-    pub(super) buffers: u64,
+    pub(super) buffers: Vec<NodeId>,
     pub(super) depth: u32,
 }
 
@@ -188,10 +188,9 @@ impl Walk {
         self.trail.depth
     }
 
-    /// Bytes that go out of band under protocol 5.
-    #[getter]
-    fn buffers(&self) -> u64 {
-        self.trail.buffers
+    /// The nodes that are `PickleBuffer` objects.
+    fn buffers(&self) -> Vec<NodeId> {
+        self.trail.buffers.clone()
     }
 
     /// About how many bytes the pickle has, buffers included.

@@ -389,7 +389,7 @@ impl<'py> Walker<'py> {
         };
         let bytes: u64 = view.getattr("nbytes")?.extract()?;
         self.weigh(node, bytes);
-        self.trail.buffers = self.trail.buffers.saturating_add(bytes);
+        self.trail.buffers.push(node);
         if self.protocol < 5 {
             let text = "PickleBuffer can only be pickled with protocol 5 or later";
             self.fail(node, "protocol", PyString::new(self.py, text).into_any().unbind());

@@ -55,6 +55,8 @@ def kinds() -> dict[str, Kind]:
 _type_dict = type.__dict__["__dict__"]
 _type_mro = type.__dict__["__mro__"]
 _type_module = type.__dict__["__module__"]
+_type_name = type.__dict__["__name__"]
+_type_flags = type.__dict__["__flags__"]
 _type_qualname = type.__dict__["__qualname__"]
 
 
@@ -68,16 +70,32 @@ def namespace(cls: type) -> Any:
     return _type_dict.__get__(cls)
 
 
+def short_name(cls: type) -> str:
+    """`cls.__name__`, whatever the metaclass says."""
+    return str(_type_name.__get__(cls))
+
+
+def qualname(cls: type) -> str:
+    """`cls.__qualname__`, whatever the metaclass says."""
+    return str(_type_qualname.__get__(cls))
+
+
+def is_a(value: object, *bases: type) -> bool:
+    """`isinstance` by the real type: neither `__class__` nor a metaclass is asked."""
+    order = mro(type(value))
+    return any(base in order for base in bases)
+
+
 def type_name(cls: type) -> str:
     """`module.qualname` of a class, without asking its metaclass."""
     try:
         module = _type_module.__get__(cls)
     except Exception:
         module = None
-    qualname = str(_type_qualname.__get__(cls))
+    name = qualname(cls)
     if not isinstance(module, str) or module == "builtins":
-        return qualname
-    return f"{module}.{qualname}"
+        return name
+    return f"{module}.{name}"
 
 
 def matching_name(cls: type) -> str:
@@ -131,9 +149,9 @@ def is_user_class(cls: type) -> bool:
     import sys
 
     heap_type = 1 << 9
-    if not cls.__flags__ & heap_type:
+    if not _type_flags.__get__(cls) & heap_type:
         return False
-    module = _module_of(cls)
+    module = module_of(cls)
     return module.partition(".")[0] not in sys.stdlib_module_names or module == "__main__"
 
 
@@ -143,14 +161,15 @@ def is_editable(cls: type) -> bool:
 
     if not is_user_class(cls):
         return False
-    module = sys.modules.get(_module_of(cls))
+    module = sys.modules.get(module_of(cls))
     filename = getattr(module, "__file__", None)
     if not isinstance(filename, str):
         return True
     return "site-packages" not in filename and "dist-packages" not in filename
 
 
-def _module_of(cls: type) -> str:
+def module_of(cls: type) -> str:
+    """`cls.__module__`, whatever the metaclass says."""
     try:
         module = _type_module.__get__(cls)
     except Exception:

@@ -10,7 +10,7 @@ from picklist.errors import NotPicklableError
 from . import context as contexts
 from . import remedies, silent
 from .catalogue import is_editable, type_name
-from .classify import Places, dump_reasons, reason
+from .classify import Places, dump_reasons, own_code, reason
 from .policies import as_policy, policy_reasons
 from .report import Fix, Reason, Report, exception_text
 from .roundtrip import load_reasons
@@ -124,16 +124,21 @@ def explain(
 
 def _at_declared_protocol(aim: Target, places: Places, obj: object, dumped: Dumped) -> Dumped:
     """Buffers make protocol 5 differ from the default: ask the default too."""
-    if dumped.error is not None or aim.declared == aim.protocol or not places.walk.buffers:
+    if dumped.error is not None or aim.declared == aim.protocol:
         return dumped
-    holders = {
-        type_name(type(value)).partition(".")[0] for _, value in places.walk.instances(1)
-    }
-    if holders <= set(SURE_BUFFERS) | {"collections", "datetime"}:
+    if all(_from_a_library(places, node) for node in places.walk.buffers()):
         return dumped
     again = Target(aim.name, aim.declared, aim.declared, aim.pickler, aim.opaque, aim.loads)
     second = again.dump(obj, keep=False)
     return second if second.error is not None else dumped
+
+
+def _from_a_library(places: Places, node: int) -> bool:
+    """A buffer of a numpy array, which has another form below protocol 5."""
+    return any(
+        type_name(type(link.object)).partition(".")[0] in SURE_BUFFERS
+        for link in places.chain(node)
+    )
 
 
 def _reconcile(
@@ -142,6 +147,9 @@ def _reconcile(
     """Where pickle itself decides otherwise, pickle is right."""
     if dumped.error is None:
         if not found:
+            return ""
+        if _runs_own_code(places):
+            found.clear()
             return ""
         for _, entry in found:
             entry.severity = "warning"
@@ -172,7 +180,7 @@ def _reconcile(
         made = reason("PKL172", places, chain, summary=text, fixes=fixes, original=error)
         found.append((chain[-1].node, made))
         return ""
-    if places.walk.buffers and aim.declared < 5:
+    if places.walk.buffers() and aim.declared < 5:
         text = f"needs protocol 5: {exception_text(error)}"
         fixes = [Fix("pickle.dumps(obj, protocol=5)")]
         found.append((node, reason("PKL157", places, chain, summary=text, fixes=fixes)))
@@ -182,9 +190,14 @@ def _reconcile(
     text = f"{type_name(type(chain[-1].object))}: {exception_text(error)}"
     made = reason("PKL173", places, chain, summary=text, fixes=fixes, original=error)
     found.append((node, made))
-    if aim.pickler is not None or places.walk.loops():
+    if aim.pickler is not None or places.walk.loops() or _runs_own_code(places):
         return ""
     return f"the walk found no reason, and pickle raised {exception_text(error)}"
+
+
+def _runs_own_code(places: Places) -> bool:
+    """Code of the objects ran, and may act differently each time."""
+    return any(own_code(type(value)) for _, value in places.walk.instances(1))
 
 
 def _smallest_failing(places: Places, aim: Target) -> int:
@@ -253,10 +266,12 @@ def dump(obj: object, file: Any, protocol: int | None = None, **options: Any) ->
         raise
 
 
-def attach(error: BaseException, obj: object, protocol: int | None = None) -> None:
+def attach(
+    error: BaseException, obj: object, protocol: int | None = None, *, name: str = "obj"
+) -> None:
     """Add the explanation to an exception, once."""
     if any(note.startswith("picklist: ") for note in getattr(error, "__notes__", ())):
         return
-    report = explain(obj, protocol=protocol, roundtrip=False)
+    report = explain(obj, name=name, protocol=protocol, roundtrip=False)
     if not report.ok:
         error.add_note(f"picklist: {report}")

@@ -18,12 +18,15 @@ from .catalogue import (
     Kind,
     find_in_class,
     instance_dict,
+    is_a,
     is_editable,
     kind_of,
     matching_name,
+    module_of,
     mro,
     namespace,
     reasons,
+    short_name,
     type_name,
 )
 from .paths import Link, spell
@@ -31,7 +34,7 @@ from .report import Fix, Reason, exception_text
 
 MAX_ALSO_AT = 5
 # Iterators and wrappers that pickle if what they are over does.
-TRANSPARENT = ("PKL115", "PKL151", "PKL155")
+TRANSPARENT = ("PKL115", "PKL150", "PKL151", "PKL153", "PKL155")
 
 
 class Places:
@@ -164,11 +167,11 @@ def _method_reasons(
             continue
         owner = type(method.__self__)
         name = method.__func__.__name__ if hasattr(method.__func__, "__name__") else "method"
-        text = f"bound method {owner.__name__}.{name}: pickling it pickles its whole object"
+        text = f"bound method {short_name(owner)}.{name}: pickling it pickles its whole object"
         way = chain[: position + 1]
         fixes = [
             Fix(f"a function of module level:  def {name}(...): ...   with the data it needs"),
-            Fix(f"make {owner.__name__} pickle: the other reasons below {places.spell(way)}"),
+            Fix(f"make {short_name(owner)} pickle: the other reasons below {places.spell(way)}"),
         ]
         held = remedies.owner_of(way)
         if held is not None:
@@ -193,7 +196,7 @@ def _kind_reason(
         stopped = type_name(type(chain[-1].object))
         summary += f", by its {stopped} at {inner.removeprefix(path)}"
     fixes = _drop_fixes(way, kind.recreate) + remedies.for_kind(kind, path)
-    original = detail if isinstance(detail, BaseException) and not inner else None
+    original = detail if is_a(detail, BaseException) and not inner else None
     return reason(
         kind.code, places, way, summary=summary, fixes=fixes, inner=inner, original=original,
         source=class_source(cls),
@@ -256,9 +259,9 @@ def _global_reason(places: Places, chain: Sequence[Link], trouble: str, detail: 
 
 def _rename_fixes(culprit: Any) -> list[Fix]:
     """Make the name that it carries and the variable that holds it the same."""
-    if not isinstance(culprit, type | types.FunctionType):
+    if not is_a(culprit, type, types.FunctionType):
         return []
-    module = culprit.__module__
+    module = module_of(culprit) if is_a(culprit, type) else culprit.__module__
     variable = remedies.variable_of(culprit, module)
     if variable is None:
         return []
@@ -272,7 +275,7 @@ def _local_reason(places: Places, chain: Sequence[Link], qualname: str) -> Reaso
     scope, _, name = qualname.rpartition(".<locals>.")
     inside = f" in {scope.replace('.<locals>.', ' in ')}()" if scope else ""
     drop = _drop_fixes(chain)
-    if isinstance(culprit, type):
+    if is_a(culprit, type):
         source = class_source(culprit)
         text = f"class {name}{inside}{place(source)}"
         fixes = remedies.for_class(culprit, name.rpartition(".")[2])
@@ -311,7 +314,7 @@ def wanted_name(chain: Sequence[Link]) -> str:
 
 def described(value: object) -> str:
     """A short name for anything, without its repr."""
-    if isinstance(value, type):
+    if is_a(value, type):
         return f"class {type_name(value)}"
     if type(value) is types.FunctionType:
         return f"function {value.__module__}.{value.__qualname__}"
@@ -324,7 +327,7 @@ def source_of(value: object) -> str:
     """`file:line` of a function or class."""
     if type(value) is types.FunctionType:
         return f"{value.__code__.co_filename}:{value.__code__.co_firstlineno}"
-    return class_source(value) if isinstance(value, type) else ""
+    return class_source(value) if is_a(value, type) else ""
 
 
 def class_source(cls: type) -> str:
@@ -342,7 +345,7 @@ def class_source(cls: type) -> str:
     if not filename or filename.startswith("<"):
         import sys
 
-        module = sys.modules.get(cls.__module__)
+        module = sys.modules.get(module_of(cls))
         filename = str(getattr(module, "__file__", "") or "")
     return f"{filename}:{node.lineno}" if filename else ""
 
@@ -369,8 +372,8 @@ def _bad_reduce(places: Places, chain: Sequence[Link], text: str) -> Reason:
         if arguments is not None:
             items = "".join(f"self.{name}, " for name in arguments).rstrip()
             code = f"def __reduce__(self):\n    return type(self), ({items})\n"
-            shown = f"return type(self), ({items}) from {cls.__name__}.__reduce__"
-            fixes.append(Fix(shown, code, "methods", cls.__name__))
+            shown = f"return type(self), ({items}) from {short_name(cls)}.__reduce__"
+            fixes.append(Fix(shown, code, "methods", short_name(cls)))
         fixes.append(remedies.reduce_by_state(cls))
     fixes.extend(_drop_fixes(chain))
     return reason(
@@ -401,7 +404,7 @@ def _raised(places: Places, chain: Sequence[Link], culprit: Any, error: Any) -> 
     fixes = [
         *drop,
         Fix(
-            f"register a reducer: copyreg.pickle({cls.__name__}, function), where function "
+            f"register a reducer: copyreg.pickle({short_name(cls)}, function), where function "
             "returns (callable, arguments)"
         ),
     ]
@@ -418,7 +421,7 @@ def remedies_getstate_for_slots(cls: type) -> Fix:
         "    for name, value in state.items():\n"
         "        object.__setattr__(self, name, value)\n"
     )
-    return Fix(f"{cls.__name__}.__getstate__ that reads the slots", code, "methods", cls.__name__)
+    return Fix(f"{short_name(cls)}.__getstate__ that reads the slots", code, "methods", short_name(cls))
 
 
 def _own_code_fixes(cls: type) -> list[Fix]:

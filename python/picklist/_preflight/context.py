@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import remedies
-from .catalogue import namespace
+from .catalogue import (
+    is_a,
+    namespace,
+)
 from .classify import Places, place, reason, source_of
 from .paths import faithful
 from .report import Fix, Reason
@@ -192,7 +195,7 @@ def _fork_reasons(places: Places) -> Found:
 def _functions(value: Any) -> Iterator[types.FunctionType]:
     if type(value) is types.FunctionType:
         yield value
-    elif isinstance(value, type):
+    elif is_a(value, type):
         for member in namespace(value).values():
             if type(member) is types.FunctionType:
                 yield member

@@ -15,6 +15,7 @@ from typing import Any
 
 from picklist.errors import NotPicklableError
 
+from .catalogue import instance_dict, is_a
 from .check import attach, explain
 
 # Functions that pickle one of their local variables, by module and name.
@@ -64,7 +65,8 @@ def explain_exception(error: BaseException) -> bool:
         seen.add(id(here))
         found = pickled_object(here.__traceback__)
         if found is not None:
-            attach(error, found[0])
+            for name, value in _parts(found[0]):
+                attach(error, value, name=name)
             return bool(getattr(error, "__notes__", ()))
         here = here.__cause__ or here.__context__
     if type(error).__name__ == "BrokenProcessPool":
@@ -73,29 +75,41 @@ def explain_exception(error: BaseException) -> bool:
     return False
 
 
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    """What is sent: of a Process that starts, its target and arguments."""
+    from multiprocessing.process import BaseProcess
+
+    if not is_a(value, BaseProcess):
+        return [("obj", value)]
+    attributes = instance_dict(value) or {}
+    names = ("target", "args", "kwargs")
+    return [(name, attributes.get(f"_{name}")) for name in names]
+
+
 def pickled_object(tb: types.TracebackType | None) -> tuple[Any] | None:
     """The object that was being pickled when the traceback was made."""
     found: tuple[Any] | None = None
-    caller: types.FrameType | None = None
+    caller: types.TracebackType | None = None
     while tb is not None:
         frame = tb.tb_frame
         key = (str(frame.f_globals.get("__name__", "")), frame.f_code.co_name)
         name = PICKLING_FRAMES.get(key)
         if name is not None and found is None and name in frame.f_locals:
             found = (frame.f_locals[name],)
-        caller = frame
+        caller = tb
         tb = tb.tb_next
     if found is None and caller is not None:
         found = _called_directly(caller)
     return found
 
 
-def _called_directly(frame: types.FrameType) -> tuple[Any] | None:
+def _called_directly(tb: types.TracebackType) -> tuple[Any] | None:
     """The argument of a `pickle.dumps(name)` on the failing line."""
     import ast
     import linecache
 
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    frame = tb.tb_frame
+    line = linecache.getline(frame.f_code.co_filename, tb.tb_lineno).strip()
     try:
         tree = ast.parse(line)
     except SyntaxError:

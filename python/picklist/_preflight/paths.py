@@ -15,7 +15,15 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .catalogue import find_in_class, instance_dict, mro, namespace
+from .catalogue import (
+    find_in_class,
+    instance_dict,
+    is_a,
+    mro,
+    namespace,
+    short_name,
+    type_name,
+)
 
 
 class Link(NamedTuple):
@@ -46,9 +54,9 @@ def faithful(value: object) -> str | None:
     if kind is int:
         number: Any = value
         return repr(value) if number.bit_length() < 4096 else None
-    if isinstance(value, float) and kind is float:
+    if is_a(value, float) and kind is float:
         return repr(value) if math.isfinite(value) else None
-    if isinstance(value, tuple) and kind is tuple and len(value) < 20:
+    if is_a(value, tuple) and kind is tuple and len(value) < 20:
         parts = [faithful(part) for part in value]
         if None in parts:
             return None
@@ -110,8 +118,8 @@ def _attribute(holder: object, name: object) -> str:
             index = list(instance_dict(holder) or ()).index(name)  # type: ignore[arg-type]
             return f"list(vars({{}}).values())[{index}]"
         return f"vars({{}})[{_brace(key)}]"
-    if find_in_class(cls, "__getattribute__") is not object.__getattribute__ and not isinstance(
-        holder, type | types.ModuleType | types.FunctionType | types.MethodType
+    if find_in_class(cls, "__getattribute__") is not object.__getattribute__ and not is_a(
+        holder, type, types.ModuleType, types.FunctionType, types.MethodType
     ):
         return f"object.__getattribute__({{}}, {name!r})"
     defined = find_in_class(cls, name)
@@ -132,7 +140,7 @@ def _shortcut(holder: object, target: object) -> str | None:
         if value is target:
             return accessor
     names = instance_dict(holder)
-    if names is not None and not isinstance(holder, type | types.ModuleType):
+    if names is not None and not is_a(holder, type, types.ModuleType):
         for name, value in names.copy().items():
             if value is target:
                 return _attribute(holder, name)
@@ -155,7 +163,7 @@ def _slots_and_items(holder: object) -> Iterator[tuple[str, object]]:
 
 
 def _parts(holder: object) -> Iterator[tuple[str, object]]:
-    if isinstance(holder, functools.partial) and functools.partial in mro(type(holder)):
+    if is_a(holder, functools.partial):
         yield "{}.func", holder.func
         yield "{}.args", holder.args
         yield "{}.keywords", holder.keywords
@@ -174,7 +182,7 @@ def _parts(holder: object) -> Iterator[tuple[str, object]]:
             yield "{}.cell_contents", holder.cell_contents
         except ValueError:
             return
-    elif isinstance(holder, BaseException) and BaseException in mro(type(holder)):
+    elif is_a(holder, BaseException):
         arguments = BaseException.__dict__["args"].__get__(holder)
         yield "{}.args", arguments
         for index, value in enumerate(arguments):
@@ -186,7 +194,7 @@ def _parts(holder: object) -> Iterator[tuple[str, object]]:
         for name in ("fget", "fset", "fdel", "__func__"):
             if hasattr(type(holder), name):
                 yield f"{{}}.{name}", getattr(holder, name)
-    elif type(type(holder)) is type and isinstance(holder, type):
+    elif type(type(holder)) is type and is_a(holder, type):
         for name, value in namespace(holder).items():
             yield f"vars({{}})[{name!r}]", value
 
@@ -217,7 +225,7 @@ def _framed(holder: object, target: object) -> str | None:
 def _frames(holder: Any) -> Iterator[tuple[str, object]]:
     """Objects inside numpy arrays and pandas frames, by index; exact types only."""
     cls = type(holder)
-    name = f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
+    name = f"{type_name(cls).partition('.')[0]}.{short_name(cls)}"
     if name == "numpy.ndarray" and holder.dtype.hasobject and holder.dtype.names is None:
         for index, value in enumerate(holder.flat):
             yield f"{{}}.flat[{index}]", value
@@ -233,16 +241,15 @@ def _frames(holder: Any) -> Iterator[tuple[str, object]]:
 
 
 def _items(holder: object) -> Iterator[tuple[str, object]]:
-    bases = mro(type(holder))
-    if list in bases and isinstance(holder, list):
+    if is_a(holder, list):
         stock = find_in_class(type(holder), "__getitem__") is list.__getitem__
         for index, value in enumerate(list.__iter__(holder)):
             yield f"{{}}[{index}]" if stock else f"list.__getitem__({{}}, {index})", value
-    elif tuple in bases and isinstance(holder, tuple):
+    elif is_a(holder, tuple):
         stock = find_in_class(type(holder), "__getitem__") is tuple.__getitem__
         for index, value in enumerate(tuple.__iter__(holder)):
             yield f"{{}}[{index}]" if stock else f"tuple.__getitem__({{}}, {index})", value
-    elif dict in bases and isinstance(holder, dict):
+    elif is_a(holder, dict):
         stock = find_in_class(type(holder), "__getitem__") is dict.__getitem__
         for index, (key, value) in enumerate(list(dict.items(holder))):
             text = faithful(key)
@@ -253,13 +260,13 @@ def _items(holder: object) -> Iterator[tuple[str, object]]:
             else:
                 yield f"dict.__getitem__({{}}, {_brace(text)})", value
             yield f"list(dict.keys({{}}))[{index}]", key
-    elif isinstance(holder, set) and set in bases:
+    elif is_a(holder, set):
         for index, value in enumerate(set.__iter__(holder)):
             yield f"list(set.__iter__({{}}))[{index}]", value
-    elif isinstance(holder, frozenset) and frozenset in bases:
+    elif is_a(holder, frozenset):
         for index, value in enumerate(frozenset.__iter__(holder)):
             yield f"list(frozenset.__iter__({{}}))[{index}]", value
-    elif isinstance(holder, collections.deque) and collections.deque in bases:
+    elif is_a(holder, collections.deque):
         for index, value in enumerate(collections.deque.__iter__(holder)):
             yield f"{{}}[{index}]", value
 

@@ -15,7 +15,18 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .catalogue import Kind, find_in_class, instance_dict, is_editable, mro, namespace
+from .catalogue import (
+    Kind,
+    find_in_class,
+    instance_dict,
+    is_a,
+    is_editable,
+    module_of,
+    mro,
+    namespace,
+    qualname,
+    short_name,
+)
 from .paths import Link, faithful
 from .report import Fix
 
@@ -24,7 +35,7 @@ def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
     """The nearest instance of a user's class on the way, and the attribute to drop."""
     for position in range(len(chain) - 2, -1, -1):
         holder = chain[position].object
-        if not is_editable(type(holder)) or isinstance(holder, type):
+        if not is_editable(type(holder)) or is_a(holder, type):
             continue
         following = chain[position + 1 :]
         if following[0].step in ("class", "callable"):
@@ -92,10 +103,10 @@ def drop_attribute(owner: object, name: str, recreate: str) -> Fix:
         """
     code = imports + textwrap.dedent(code)
     if recreate:
-        text = f"drop {name} in {cls.__name__}.__getstate__, recreate it in __setstate__: {value}"
+        text = f"drop {name} in {short_name(cls)}.__getstate__, recreate it in __setstate__: {value}"
     else:
-        text = f"drop {name} in {cls.__name__}.__getstate__, and make it again where it is used"
-    return Fix(text, code, "methods", cls.__qualname__)
+        text = f"drop {name} in {short_name(cls)}.__getstate__, and make it again where it is used"
+    return Fix(text, code, "methods", qualname(cls))
 
 
 def _private(name: str) -> bool:
@@ -281,7 +292,7 @@ def class_definition(cls: type) -> ast.ClassDef | None:
             ]
             if len(inside) == 1:
                 return inside[0]
-    module = sys.modules.get(str(namespace(cls).get("__module__")))
+    module = sys.modules.get(module_of(cls))
     filename = getattr(module, "__file__", None)
     candidates = _classes_in(filename, cls) if isinstance(filename, str) else []
     line = namespace(cls).get("__firstlineno__")
@@ -299,7 +310,7 @@ def _classes_in(filename: str, cls: type) -> list[ast.ClassDef]:
     tree = parsed(filename)
     if tree is None:
         return []
-    parts = [part for part in cls.__qualname__.split(".") if part != "<locals>"]
+    parts = [part for part in qualname(cls).split(".") if part != "<locals>"]
     found: list[ast.AST] = [tree]
     for part in parts:
         found = [inner for scope in found for inner in _definitions_in(scope) if inner.name == part]
@@ -345,16 +356,16 @@ def reduce_by_state(cls: type) -> Fix:
         "def __reduce__(self):\n"
         f"    return copyreg.__newobj__, (type(self),), {STATE_COPY}\n"
     )
-    return Fix(f"{cls.__name__}.__reduce__ that stores the attributes", code, "methods", cls.__name__)
+    return Fix(f"{short_name(cls)}.__reduce__ that stores the attributes", code, "methods", short_name(cls))
 
 
 def getstate_by_dict(cls: type) -> Fix:
     code = f"def __getstate__(self):\n    return {STATE_COPY}\n"
     return Fix(
-        f"{cls.__name__}.__getstate__ that stores the attributes as they are",
+        f"{short_name(cls)}.__getstate__ that stores the attributes as they are",
         code,
         "methods",
-        cls.__name__,
+        short_name(cls),
     )
 
 
@@ -390,8 +401,8 @@ def for_exception(error: BaseException) -> list[Fix]:
     if arguments:
         items = "".join(f"self.{name}, " for name in arguments).rstrip()
         code = f"def __reduce__(self):\n    return type(self), ({items})\n"
-        text = f"{cls.__name__}.__reduce__: return type(self), ({items})"
-        fixes.append(Fix(text, code, "methods", cls.__name__))
+        text = f"{short_name(cls)}.__reduce__: return type(self), ({items})"
+        fixes.append(Fix(text, code, "methods", short_name(cls)))
         names = ", ".join(arguments)
         fixes.append(Fix(f"super().__init__({names})   so that self.args matches __init__"))
     else:
@@ -401,8 +412,8 @@ def for_exception(error: BaseException) -> list[Fix]:
         "def __reduce__(self):\n"
         "    return copyreg.__newobj__, (type(self), *self.args), self.__dict__.copy()\n"
     )
-    text = f"{cls.__name__}.__reduce__ that does not call __init__ when loading"
-    fixes.append(Fix(text, code, "methods", cls.__name__))
+    text = f"{short_name(cls)}.__reduce__ that does not call __init__ when loading"
+    fixes.append(Fix(text, code, "methods", short_name(cls)))
     return fixes
 
 
@@ -414,15 +425,15 @@ def for_new(value: object) -> list[Fix]:
     if arguments:
         items = "".join(f"self.{name}, " for name in arguments).rstrip()
         code = f"def __getnewargs_ex__(self):\n    return ({items}), {{}}\n"
-        text = f"{cls.__name__}.__getnewargs_ex__: return ({items}), {{}}"
-        fixes.append(Fix(text, code, "methods", cls.__name__))
-    if find_in_class(cls, "__new__") is not None and cls.__base__ is object:
+        text = f"{short_name(cls)}.__getnewargs_ex__: return ({items}), {{}}"
+        fixes.append(Fix(text, code, "methods", short_name(cls)))
+    if find_in_class(cls, "__new__") is not None and mro(cls)[1:] == (object,):
         code = (
             "def __reduce__(self):\n"
             "    return object.__new__, (type(self),), self.__dict__.copy()\n"
         )
-        text = f"{cls.__name__}.__reduce__ that does not call __new__ when loading"
-        fixes.append(Fix(text, code, "methods", cls.__name__))
+        text = f"{short_name(cls)}.__reduce__ that does not call __new__ when loading"
+        fixes.append(Fix(text, code, "methods", short_name(cls)))
     fixes.append(Fix("give the arguments of __new__ defaults"))
     return fixes
 
@@ -452,12 +463,12 @@ def __setstate__(self, state):
 def for_container(value: object) -> list[Fix]:
     """A list or dict subclass that needs its attributes before its items."""
     cls = type(value)
-    base, fill = ("dict", "update") if isinstance(value, dict) else ("list", "extend")
+    base, fill = ("dict", "update") if is_a(value, dict) else ("list", "extend")
     code = STATE_FIRST.format(base=base, fill=fill)
     return [
-        Fix(f"{cls.__name__}.__setstate__ that sets attributes first, then the items", code,
-            "methods", cls.__name__),
-        Fix(f"set the attributes in {cls.__name__}.__new__, which loading does call"),
+        Fix(f"{short_name(cls)}.__setstate__ that sets attributes first, then the items", code,
+            "methods", short_name(cls)),
+        Fix(f"set the attributes in {short_name(cls)}.__new__, which loading does call"),
     ]
 
 

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import remedies
-from .catalogue import find_in_class, is_user_class, type_name
+from .catalogue import (
+    find_in_class,
+    is_a,
+    is_user_class,
+    short_name,
+    type_name,
+)
 from .classify import Places, class_source, raising_method, raising_place, reason
 from .paths import Link
 from .report import Fix, Reason, exception_text
@@ -37,8 +43,8 @@ def parts(places: Places) -> Iterator[tuple[int, Any]]:
     for node, value in places.walk.instances(MAX_PARTS):
         cls = type(value)
         seen[cls] = seen.get(cls, 0) + 1
-        own = is_user_class(cls) or isinstance(value, BaseException)
-        if own and (isinstance(value, BaseException) or seen[cls] <= PER_TYPE):
+        own = is_user_class(cls) or is_a(value, BaseException)
+        if own and (is_a(value, BaseException) or seen[cls] <= PER_TYPE):
             chosen.append((node, value))
     yield from reversed(chosen[-MAX_PARTS:])
 
@@ -82,7 +88,7 @@ def _classified(places: Places, chain: list[Link], error: BaseException) -> Reas
 
 def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fix]]:
     methods = frame_names(error)
-    if isinstance(value, BaseException) and (
+    if is_a(value, BaseException) and (
         isinstance(error, TypeError) or "__init__" in methods
     ):
         return "PKL210", remedies.for_exception(value)
@@ -94,10 +100,10 @@ def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fi
         isinstance(error, RecursionError) or "__getattr__" in methods
     ):
         fix = Fix(
-            f"{cls.__name__}.__setstate__, found on the class before __getattr__ is asked",
+            f"{short_name(cls)}.__setstate__, found on the class before __getattr__ is asked",
             remedies.SETSTATE_BY_DICT,
             "methods",
-            cls.__name__,
+            short_name(cls),
         )
         guard = Fix("in __getattr__: raise AttributeError(name) for names that start with '__'")
         return "PKL212", [fix, guard]
@@ -106,24 +112,24 @@ def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fi
         return "PKL211", remedies.for_new(value)
     if "__setattr__" in methods or type(error).__name__ == "FrozenInstanceError":
         fix = Fix(
-            f"{cls.__name__}.__setstate__ with object.__setattr__",
+            f"{short_name(cls)}.__setstate__ with object.__setattr__",
             remedies.SETSTATE_BY_OBJECT,
             "methods",
-            cls.__name__,
+            short_name(cls),
         )
         other = Fix("@dataclass(frozen=True, slots=True), which brings both methods")
         return "PKL213", [fix, other]
-    if isinstance(value, list | dict) and methods & {"append", "extend", "__setitem__"}:
+    if is_a(value, list, dict) and methods & {"append", "extend", "__setitem__"}:
         return "PKL214", remedies.for_container(value)
     if methods & {"__hash__", "__eq__"}:
-        fix = Fix("hash by identity", "__hash__ = object.__hash__\n", "methods", cls.__name__)
+        fix = Fix("hash by identity", "__hash__ = object.__hash__\n", "methods", short_name(cls))
         made = Fix("define __getnewargs__ and set in __new__ what __hash__ reads")
         return "PKL215", [fix, made]
     fix = Fix(
-        f"{cls.__name__}.__reduce__ that stores the attributes",
+        f"{short_name(cls)}.__reduce__ that stores the attributes",
         remedies.reduce_by_state(cls).code + "\n" + remedies.SETSTATE_BY_DICT,
         "methods",
-        cls.__name__,
+        short_name(cls),
     )
     repair = Fix(f"repair {raising_method(error)}: it raises {exception_text(error)}")
     return "PKL217", [repair, fix]

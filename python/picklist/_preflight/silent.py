@@ -10,9 +10,11 @@ from . import remedies
 from .catalogue import (
     find_in_class,
     instance_dict,
+    is_a,
     is_editable,
     mro,
     namespace,
+    short_name,
     type_name,
 )
 from .classify import Places, class_source, reason
@@ -60,7 +62,7 @@ def silent_reasons(places: Places, target: Target, bad: set[int]) -> list[tuple[
 
 
 def _exception(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:
-    if not isinstance(value, BaseException) or BaseException not in mro(type(value)):
+    if not is_a(value, BaseException):
         return
     lost = []
     parts = ("__traceback__", "__cause__", "__context__")
@@ -70,7 +72,7 @@ def _exception(places: Places, target: Target, node: int, value: Any) -> Iterato
     if not held and not attributes and not slots:
         return
     error, clone = load_error(target, value)
-    if error is not None or not isinstance(clone, BaseException):
+    if error is not None or not is_a(clone, BaseException):
         return
     lost = [name for name in held if _part(clone, name) is None]
     kept = instance_dict(clone) or {}
@@ -119,7 +121,7 @@ def _identity(places: Places, target: Target, node: int, value: Any) -> Iterator
             return
         text = f"the sentinel {variable}: its clone is another object"
         code = f"def __reduce__(self):\n    return {variable!r}\n"
-        fix = Fix(f"{cls.__name__}.__reduce__: return {variable!r}", code, "methods", cls.__name__)
+        fix = Fix(f"{short_name(cls)}.__reduce__: return {variable!r}", code, "methods", short_name(cls))
         chain = places.chain(node)
         yield reason(
             "PKL311", places, chain, summary=text, fixes=[fix], source=class_source(cls)
@@ -147,7 +149,7 @@ def _state_elsewhere(places: Places, target: Target, node: int, value: Any) -> I
 def _dropped(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:
     cls = type(value)
     attributes = instance_dict(value)
-    if not attributes or not is_editable(cls) or isinstance(value, BaseException):
+    if not attributes or not is_editable(cls) or is_a(value, BaseException):
         return
     own = any(
         find_in_class(cls, name) is not object.__dict__[name]
@@ -171,7 +173,7 @@ def _dropped(places: Places, target: Target, node: int, value: Any) -> Iterator[
     code = f"def __setstate__(self, state):\n    self.__dict__.update(state)\n{lines}"
     shown = ", ".join(map(str, lost))
     fixes = [
-        Fix(f"set {shown} in {cls.__name__}.__setstate__", code, "methods", cls.__name__),
+        Fix(f"set {shown} in {short_name(cls)}.__setstate__", code, "methods", short_name(cls)),
         Fix(f"give {shown} a default at class level"),
     ]
     yield reason(
@@ -212,7 +214,7 @@ JUDGES: tuple[Callable[[Places, Target, int, Any], Iterator[Reason]], ...] = (
 
 def _changed_classes(places: Places, bad: set[int]) -> Found:
     for node, value, _, _ in places.walk.globals():
-        if node in bad or not isinstance(value, type) or not is_editable(value):
+        if node in bad or not is_a(value, type) or not is_editable(value):
             continue
         definition = remedies.class_definition(value)
         if definition is None:

@@ -1,0 +1,163 @@
+"""Targets other than pickle, and policies."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import threading
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+import picklist
+import pytest
+
+
+def extra(package: str) -> Any:
+    """The package, or a visible skip; in CI a failure."""
+    import importlib
+    import os
+
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{package} is not installed")
+        return pytest.skip(f"{package} is not installed")
+
+
+def codes(value: object, target: Any) -> list[str]:
+    return [reason.code for reason in picklist.explain(value, target=target).errors]
+
+
+class Locked:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def method(self) -> None:
+        """Bound to a lock."""
+
+
+class Copies:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return Copies()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [lambda: 1, [Locked], {"a": (1, {2})}, Copies(), Locked(), Locked().method, (x for x in "a")],
+    ids=["lambda", "class", "plain", "deepcopy", "lock", "method", "generator"],
+)
+def test_deepcopy_is_judged_by_deepcopy(value: Any) -> None:
+    try:
+        copy.deepcopy(value)
+        copies = True
+    except Exception:
+        copies = False
+    report = picklist.explain(value, target="deepcopy")
+    assert report.ok == copies, report
+    assert not report.disagreement
+    assert "copied" in str(report)
+
+
+def test_cloudpickle_takes_code_and_not_locks() -> None:
+    cloudpickle = extra("cloudpickle")
+    lock = threading.Lock()
+    good = lambda: 1  # noqa: E731
+    bad = lambda: lock  # noqa: E731
+    assert codes([good], "cloudpickle") == []
+    report = picklist.explain([bad], target="cloudpickle")
+    assert [reason.code for reason in report.errors] == ["PKL120"]
+    obj = [bad]
+    report = picklist.explain(obj, target="cloudpickle")
+    assert eval(report.errors[0].path, {"obj": obj}) is lock
+    with pytest.raises(TypeError):
+        cloudpickle.dumps(obj)
+
+
+def test_dill_is_judged_by_dill() -> None:
+    dill = extra("dill")
+    assert codes([lambda: 1, threading.Lock()], "dill") == []
+    generator = (x for x in "a")
+    with pytest.raises(TypeError):
+        dill.dumps({"a": generator})
+    obj = {"a": [1, generator]}
+    report = picklist.explain(obj, target="dill")
+    assert not report.ok
+    assert eval(report.errors[0].path, {"obj": obj}) is generator
+
+
+def test_forking_pickler_knows_more() -> None:
+    import socket
+
+    with socket.socket() as connection:
+        assert codes([connection], "pickle") == ["PKL131"]
+        assert picklist.is_picklable([connection], target=ForkingPickler, roundtrip=False)
+
+
+class Refusing(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is Locked:
+            raise pickle.PicklingError("no")
+        return NotImplemented
+
+
+def test_a_pickler_class() -> None:
+    obj = [1, Locked()]
+    report = picklist.explain(obj, target=Refusing)
+    assert [reason.path for reason in report.errors] == ["obj[1]"]
+
+
+class Table(pickle.Pickler):
+    dispatch_table = {Locked: lambda obj: (Locked, ())}  # noqa: RUF012
+
+
+def test_a_dispatch_table() -> None:
+    assert picklist.is_picklable([Locked()], target=Table)
+    assert not picklist.is_picklable([Locked()])
+
+
+def test_every_protocol() -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert picklist.is_picklable([1, {"a": (1.5, None)}], protocol=protocol)
+    assert not picklist.is_picklable(Slotted(), protocol=0)
+    assert picklist.explain(Slotted(), protocol=1).errors[0].code == "PKL157"
+    assert picklist.is_picklable(Slotted(), protocol=2)
+
+
+class Slotted:
+    __slots__ = ("x",)
+
+
+def test_a_buffer_needs_protocol_5() -> None:
+    value = [pickle.PickleBuffer(b"x")]
+    assert picklist.is_picklable(value, protocol=5)
+    for protocol in (None, 4):
+        report = picklist.explain(value, protocol=protocol)
+        assert [reason.code for reason in report.errors] == ["PKL157"]
+
+
+class FakeError(pickle.PicklingError):
+    blocked = (("preflight_app", "Thing"), ("builtins", "print"))
+
+
+def test_a_policy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(data: bytes, *, policy: Any) -> Any:
+        raise FakeError("2 names are not allowed")
+
+    monkeypatch.setattr(picklist, "safe_loads", refusing, raising=False)
+    monkeypatch.setattr(picklist, "UnsafePickleError", FakeError, raising=False)
+    obj = {"a": print}
+    report = picklist.explain(obj, policy=object())
+    assert [reason.code for reason in report.errors] == ["PKL510", "PKL510"]
+    found = next(reason for reason in report.errors if "builtins.print" in reason.summary)
+    assert eval(found.path, {"obj": obj}) is print
+    assert "policy.extend" in found.fixes[0].text
+
+
+def test_a_policy_that_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picklist, "safe_loads", lambda data, policy: None, raising=False)
+    monkeypatch.setattr(picklist, "UnsafePickleError", FakeError, raising=False)
+    assert picklist.is_picklable([1], policy=object())
