@@ -267,11 +267,16 @@ def dump(obj: object, file: Any, protocol: int | None = None, **options: Any) ->
 
 
 def attach(
-    error: BaseException, obj: object, protocol: int | None = None, *, name: str = "obj"
+    error: BaseException,
+    obj: object,
+    protocol: int | None = None,
+    *,
+    name: str = "obj",
+    target: str = "pickle",
 ) -> None:
     """Add the explanation to an exception, once."""
     if any(note.startswith("picklist: ") for note in getattr(error, "__notes__", ())):
         return
-    report = explain(obj, name=name, protocol=protocol, roundtrip=False)
+    report = explain(obj, name=name, protocol=protocol, target=target, roundtrip=False)
     if not report.ok:
         error.add_note(f"picklist: {report}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -50,11 +51,36 @@ def explain_errors() -> Iterator[None]:
     concurrent.futures, joblib and torch's DataLoader. The exception keeps its
     class and its traceback; the explanation is a note on it.
     """
+    with _loky_feeder() as lost:
+        try:
+            yield
+        except Exception as error:
+            if not explain_exception(error) and lost:
+                attach(error, lost[-1], name="task", target="cloudpickle")
+            raise
+
+
+@contextlib.contextmanager
+def _loky_feeder() -> Iterator[list[Any]]:
+    """What loky's feeder thread could not pickle: its exception does not hold it."""
+    lost: list[Any] = []
+    module: Any = sys.modules.get("joblib.externals.loky.process_executor")
+    queue = getattr(module, "_SafeQueue", None)
+    if queue is None:
+        yield lost
+        return
+    stock = queue._on_queue_feeder_error
+
+    def remember(self: Any, error: BaseException, obj: Any) -> Any:
+        batch = instance_dict((instance_dict(obj) or {}).get("fn")) or {}
+        lost.append(batch.get("items", obj))
+        return stock(self, error, obj)
+
+    queue._on_queue_feeder_error = remember
     try:
-        yield
-    except Exception as error:
-        explain_exception(error)
-        raise
+        yield lost
+    finally:
+        queue._on_queue_feeder_error = stock
 
 
 def explain_exception(error: BaseException) -> bool:
