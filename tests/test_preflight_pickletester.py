@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 import unittest
 from typing import Any
 
@@ -55,9 +56,10 @@ if hasattr(pickletester, "AbstractPicklingErrorTests"):
     ):
         """All that AbstractPicklingErrorTests expects to fail."""
 
-        py_version = __import__("sys").version_info
-
+        py_version = sys.version_info
         pickler = pickle.Pickler
+        # Its reduce value holds an iterator, which the first of two dumps uses up.
+        test_bad_object_dict_items = None
 
 
 class Naming(pickle.Pickler):

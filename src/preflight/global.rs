@@ -13,7 +13,7 @@ pub(super) struct Found {
 
 /// Why a function or class cannot be stored by name.
 pub(super) struct Lost {
-    /// One of `local`, `missing`, `other`, `unimportable`, `raised`, `ascii`.
+    /// One of `local`, `missing`, `other`, `unimportable`, `raised`, `ascii`, `extension`.
     pub(super) trouble: &'static str,
     /// The qualified name, the object found instead, or the exception.
     pub(super) detail: Py<PyAny>,
@@ -88,6 +88,19 @@ fn whichmodule<'py>(
     Ok(PyString::new(py, "__main__").into_any())
 }
 
+/// Is the name registered in `copyreg` under a code that no opcode can hold?
+fn has_bad_code(py: Python<'_>, module: &str, qualname: &str) -> bool {
+    let registry = py
+        .import("copyreg")
+        .and_then(|copyreg| copyreg.getattr(intern!(py, "_extension_registry")));
+    let Ok(code) = registry.and_then(|registry| registry.get_item((module, qualname))) else {
+        return false;
+    };
+    !code
+        .extract::<i64>()
+        .is_ok_and(|code| (1..=0x7fff_ffff).contains(&code))
+}
+
 /// Can `object` be stored as the name of something importable?
 ///
 /// `name` is the string that `__reduce_ex__` returned, if it did.
@@ -125,6 +138,9 @@ pub(super) fn find_global<'py>(
         }),
         Some(_) if protocol < 3 && !(module.is_ascii() && qualname.is_ascii()) => {
             Err(Lost::text(py, "ascii", &format!("{module}.{qualname}")))
+        }
+        Some(_) if protocol >= 2 && has_bad_code(py, &module, &qualname) => {
+            Err(Lost::text(py, "extension", &format!("{module}.{qualname}")))
         }
         Some(_) => Ok(Found { module, qualname }),
     }

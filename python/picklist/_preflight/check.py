@@ -148,8 +148,7 @@ def _reconcile(
     if dumped.error is None:
         if not found:
             return ""
-        if _runs_own_code(places):
-            found.clear()
+        if _runs_own_code(places):  # it acts differently each time: the first time counts
             return ""
         for _, entry in found:
             entry.severity = "warning"

@@ -34,7 +34,7 @@ from .report import Fix, Reason, exception_text
 
 MAX_ALSO_AT = 5
 # Iterators and wrappers that pickle if what they are over does.
-TRANSPARENT = ("PKL115", "PKL150", "PKL151", "PKL153", "PKL155")
+TRANSPARENT = ("PKL115", "PKL150", "PKL151", "PKL155")
 
 
 class Places:
@@ -151,7 +151,8 @@ def outermost_kind(chain: Sequence[Link]) -> tuple[int, Kind] | None:
         kind = kind_of(cls)
         if kind is None:
             continue
-        if kind.code in TRANSPARENT and link is not chain[-1]:
+        through = kind.code in TRANSPARENT or cls is types.CellType
+        if through and link is not chain[-1]:
             continue
         return position, kind
     return None
@@ -219,6 +220,10 @@ def _own_reason(places: Places, chain: Sequence[Link], trouble: str, detail: Any
         return _global_reason(places, chain, trouble, detail)
     if trouble == "bad-reduce":
         return _bad_reduce(places, chain, str(detail))
+    if trouble == "extension":
+        text = f"{described(culprit)} has a bad code in copyreg's extension registry"
+        fixes = [Fix("copyreg.add_extension(module, name, code) with a code from 1 to 2**31 - 1")]
+        return reason("PKL173", places, chain, summary=text, fixes=fixes)
     if trouble == "protocol":
         fixes = [Fix("pickle.dumps(obj, protocol=5)"), *_drop_fixes(chain)]
         return reason("PKL157", places, chain, summary=str(detail), fixes=fixes)
