@@ -47,10 +47,7 @@ pub(super) fn lookup<'py>(
 }
 
 /// Follow a dotted name from a module: `get_deep_attribute` in `_pickle.c`.
-fn descend<'py>(
-    module: &Bound<'py, PyAny>,
-    qualname: &str,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn descend<'py>(module: &Bound<'py, PyAny>, qualname: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     let mut here = module.clone();
     for part in qualname.split('.') {
         match lookup(&here, &PyString::new(module.py(), part))? {
@@ -63,10 +60,7 @@ fn descend<'py>(
 
 /// The module that holds `object`: its `__module__`, or a search through
 /// `sys.modules`, as `whichmodule` in `_pickle.c` does it.
-fn whichmodule<'py>(
-    object: &Bound<'py, PyAny>,
-    qualname: &str,
-) -> PyResult<Bound<'py, PyAny>> {
+fn whichmodule<'py>(object: &Bound<'py, PyAny>, qualname: &str) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     if let Some(module) = lookup(object, intern!(py, "__module__"))?
         && !module.is_none()

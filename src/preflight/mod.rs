@@ -16,4 +16,3 @@ pub mod walk;
 
 pub use catalogue::{kind_catalogue, reason_catalogue};
 pub use trail::Walk;
-

@@ -128,6 +128,8 @@ pub(super) struct Trail {
     pub(super) uncertain: bool,
     pub(super) buffers: Vec<NodeId>,
     pub(super) depth: u32,
+    /// Unshared containers of atoms, which are weighed and get no node.
+    pub(super) leaves: usize,
 }
 
 /// What a pickler would visit, and where it would stop.
@@ -136,13 +138,7 @@ pub struct Walk {
     trail: Trail,
 }
 
-type Link = (
-    Py<PyAny>,
-    &'static str,
-    u32,
-    Option<Py<PyAny>>,
-    NodeId,
-);
+type Link = (Py<PyAny>, &'static str, u32, Option<Py<PyAny>>, NodeId);
 
 impl Walk {
     pub(super) fn new(trail: Trail) -> Self {
@@ -173,7 +169,7 @@ impl Walk {
     /// How many objects were visited, atoms not counted.
     #[getter]
     fn objects(&self) -> usize {
-        self.trail.nodes.len()
+        self.trail.nodes.len() + self.trail.leaves
     }
 
     /// The walk alone decides: nothing ran that it cannot judge.
@@ -277,14 +273,17 @@ impl Walk {
     }
 
     /// Every other way in: `(node, parent, step, index, key)`.
-    fn hits(
-        &self,
-        py: Python<'_>,
-    ) -> Vec<(NodeId, NodeId, &'static str, u32, Option<Py<PyAny>>)> {
+    fn hits(&self, py: Python<'_>) -> Vec<(NodeId, NodeId, &'static str, u32, Option<Py<PyAny>>)> {
         let hits = self.trail.hits.iter();
         hits.map(|hit| {
             let key = hit.edge.key.as_ref().map(|key| key.clone_ref(py));
-            (hit.node, hit.parent, hit.edge.step.name(), hit.edge.index, key)
+            (
+                hit.node,
+                hit.parent,
+                hit.edge.step.name(),
+                hit.edge.index,
+                key,
+            )
         })
         .collect()
     }
