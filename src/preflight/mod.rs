@@ -9,7 +9,10 @@
 
 mod catalogue;
 mod global;
+mod objects;
+mod plain;
 mod reduce;
+mod stock;
 mod trail;
 mod types;
 pub mod walk;

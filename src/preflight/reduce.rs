@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::global::lookup;
 
@@ -142,8 +142,8 @@ fn call<'py>(
         None
     };
     match name.as_deref() {
-        Some("__newobj_ex__") => newobj_ex(object, callable, arguments, protocol),
-        Some("__newobj__") => newobj(object, callable, arguments),
+        Some("__newobj_ex__") => newobj_ex(object, &arguments),
+        Some("__newobj__") => newobj(object, arguments),
         _ => Ok(Call::Reduce(callable, arguments)),
     }
 }
@@ -155,11 +155,8 @@ fn own_class(object: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>) -> PyResult<bo
 
 fn newobj<'py>(
     object: &Bound<'py, PyAny>,
-    callable: Bound<'py, PyAny>,
     arguments: Bound<'py, PyTuple>,
 ) -> Result<Call<'py>, Bad> {
-    // `_pickle.c` forgives `__newobj__` without arguments or without `__new__`
-    // by saying so; both are errors.
     let Ok(class) = arguments.get_item(0) else {
         return shape("__newobj__ arglist is empty".to_owned());
     };
@@ -169,15 +166,13 @@ fn newobj<'py>(
     if !own_class(object, &class)? {
         return shape("first argument from __newobj__ args has the wrong class".to_owned());
     }
-    drop(callable);
     Ok(Call::NewObj(class, arguments))
 }
 
+/// Below protocol 4 the pickler writes a `partial` with the same parts.
 fn newobj_ex<'py>(
     object: &Bound<'py, PyAny>,
-    callable: Bound<'py, PyAny>,
-    arguments: Bound<'py, PyTuple>,
-    protocol: i32,
+    arguments: &Bound<'py, PyTuple>,
 ) -> Result<Call<'py>, Bad> {
     if arguments.len() != 3 {
         return shape(format!(
@@ -202,10 +197,5 @@ fn newobj_ex<'py>(
     let Ok(keywords) = keywords.cast_into::<PyDict>() else {
         return shape("third argument from __newobj_ex__ args must be a dict".to_owned());
     };
-    if protocol >= 4 || class.cast::<PyType>().is_err() {
-        return Ok(Call::NewObjEx(class, positional, keywords));
-    }
-    // Below protocol 4 a partial stands in; its parts are the same.
-    drop(callable);
     Ok(Call::NewObjEx(class, positional, keywords))
 }

@@ -138,7 +138,12 @@ pub struct Walk {
     trail: Trail,
 }
 
+/// Object, step, index, key, node.
 type Link = (Py<PyAny>, &'static str, u32, Option<Py<PyAny>>, NodeId);
+/// Node, object, module, qualname.
+type Named<'a> = (NodeId, Py<PyAny>, &'a str, &'a str);
+/// Node, parent, step, index, key.
+type Way = (NodeId, NodeId, &'static str, u32, Option<Py<PyAny>>);
 
 impl Walk {
     pub(super) fn new(trail: Trail) -> Self {
@@ -212,7 +217,7 @@ impl Walk {
     }
 
     /// `(node, object, module, qualname)` of everything stored by name.
-    fn globals(&self, py: Python<'_>) -> PyResult<Vec<(NodeId, Py<PyAny>, &str, &str)>> {
+    fn globals(&self, py: Python<'_>) -> PyResult<Vec<Named<'_>>> {
         let globals = self.trail.globals.iter();
         globals
             .map(|global| {
@@ -273,7 +278,7 @@ impl Walk {
     }
 
     /// Every other way in: `(node, parent, step, index, key)`.
-    fn hits(&self, py: Python<'_>) -> Vec<(NodeId, NodeId, &'static str, u32, Option<Py<PyAny>>)> {
+    fn hits(&self, py: Python<'_>) -> Vec<Way> {
         let hits = self.trail.hits.iter();
         hits.map(|hit| {
             let key = hit.edge.key.as_ref().map(|key| key.clone_ref(py));
