@@ -212,7 +212,7 @@ RenamedEnum = enum.Enum("Colour", "RED GREEN")  # type: ignore[misc]
 MadeType = type("SomethingElse", (), {})
 UserId = typing.NewType("UserIdentifier", int)  # type: ignore[name-match]
 T_named = typing.TypeVar("T_other")  # type: ignore[misc]
-renamed_lambda = lambda x: x + 1
+renamed_lambda = lambda x: x + 1  # noqa: E731
 
 
 def local_cache() -> Any:
@@ -269,7 +269,11 @@ kind("property", "PKL115", lambda keep: property(top_level))
 kind("classmethod object", "PKL115", lambda keep: classmethod(top_level))
 kind("staticmethod object", "PKL115", lambda keep: staticmethod(top_level))
 kind("partial of a lambda", "PKL110", lambda keep: functools.partial(lambda x: x, 1))
-kind("partial with a lock", "PKL120", lambda keep: functools.partial(top_level, threading.Lock()))
+kind(
+    "partial with a lock",
+    "PKL120",
+    lambda keep: functools.partial(top_level, threading.Lock()),
+)
 kind("bound method of a bad object", "PKL116", lambda keep: Locked().method)
 kind("class from nowhere", "PKL117", lambda keep: Unimportable())
 kind("slot wrapper", "ok", lambda keep: int.__add__)
@@ -314,7 +318,11 @@ kind(
     "PKL121",
     lambda keep: keep.enter_context(concurrent.futures.ProcessPoolExecutor(1)),
 )
-kind("ThreadPool", "PKL121", lambda keep: keep.enter_context(multiprocessing.pool.ThreadPool(1)))
+kind(
+    "ThreadPool",
+    "PKL121",
+    lambda keep: keep.enter_context(multiprocessing.pool.ThreadPool(1)),
+)
 
 # ---- processes
 
@@ -338,10 +346,18 @@ kind("multiprocessing Condition", "PKL121", lambda keep: spawn().Condition())
 kind("multiprocessing Event", "PKL121", lambda keep: spawn().Event())
 kind("multiprocessing Barrier", "PKL121", lambda keep: spawn().Barrier(1))
 kind("multiprocessing Queue", "PKL121", closed_queue)
-kind("multiprocessing SimpleQueue", "PKL121", lambda keep: keep_closed(keep, spawn().SimpleQueue()))
+kind(
+    "multiprocessing SimpleQueue",
+    "PKL121",
+    lambda keep: keep_closed(keep, spawn().SimpleQueue()),
+)
 kind("multiprocessing Value", "PKL121", lambda keep: spawn().Value("i", 1))
 kind("multiprocessing Array", "PKL121", lambda keep: spawn().Array("i", [1, 2]))
-kind("SyncManager", "PKL121", lambda keep: multiprocessing.managers.SyncManager(ctx=spawn()))
+kind(
+    "SyncManager",
+    "PKL121",
+    lambda keep: multiprocessing.managers.SyncManager(ctx=spawn()),
+)
 
 
 def keep_closed(keep: ExitStack, made: Any) -> Any:
@@ -389,8 +405,16 @@ def shelf(keep: ExitStack) -> Any:
 
 kind("text file", "PKL130", lambda keep: keep.enter_context(temporary(keep).open()))
 kind("binary file", "PKL130", lambda keep: keep.enter_context(temporary(keep).open("rb")))
-kind("writable file", "PKL130", lambda keep: keep.enter_context(temporary(keep).open("wb")))
-kind("random access file", "PKL130", lambda keep: keep.enter_context(temporary(keep).open("r+b")))
+kind(
+    "writable file",
+    "PKL130",
+    lambda keep: keep.enter_context(temporary(keep).open("wb")),
+)
+kind(
+    "random access file",
+    "PKL130",
+    lambda keep: keep.enter_context(temporary(keep).open("r+b")),
+)
 kind(
     "raw file",
     "PKL130",
@@ -398,20 +422,47 @@ kind(
 )
 kind("stdout", "PKL130", lambda keep: sys.__stdout__)
 kind(
-    "gzip file", "PKL130", lambda keep: keep.enter_context(gzip.open(temporary(keep, "g"), "wb"))
+    "gzip file",
+    "PKL130",
+    lambda keep: keep.enter_context(gzip.open(temporary(keep, "g"), "wb")),  # noqa: SIM115
 )
-kind("bz2 file", "PKL130", lambda keep: keep.enter_context(bz2.open(temporary(keep, "g"), "wb")))
-kind("xz file", "PKL130", lambda keep: keep.enter_context(lzma.open(temporary(keep, "g"), "wb")))
+kind(
+    "bz2 file",
+    "PKL130",
+    lambda keep: keep.enter_context(bz2.open(temporary(keep, "g"), "wb")),  # noqa: SIM115
+)
+kind(
+    "xz file",
+    "PKL130",
+    lambda keep: keep.enter_context(lzma.open(temporary(keep, "g"), "wb")),  # noqa: SIM115
+)
 kind("ZipFile", "PKL130", zip_file)
 kind("TarFile", "PKL130", tar_file)
-kind("member of a zip", "PKL130", lambda keep: keep.enter_context(zip_file(keep).open("a")))
-kind("temporary file", "PKL130", lambda keep: keep.enter_context(tempfile.NamedTemporaryFile()))
 kind(
-    "codecs stream", "PKL130", lambda keep: keep.enter_context(codecs.open(temporary(keep), "r", "utf-8"))
-    if sys.version_info < (3, 14) else codecs.StreamReader(io.BytesIO()),
+    "member of a zip",
+    "PKL130",
+    lambda keep: keep.enter_context(zip_file(keep).open("a")),
+)
+kind(
+    "temporary file",
+    "PKL130",
+    lambda keep: keep.enter_context(tempfile.NamedTemporaryFile()),  # noqa: SIM115
+)
+kind(
+    "codecs stream",
+    "PKL130",
+    lambda keep: (
+        keep.enter_context(codecs.open(temporary(keep), "r", "utf-8"))  # noqa: SIM115
+        if sys.version_info < (3, 14)
+        else codecs.StreamReader(io.BytesIO())
+    ),
 )
 kind("DirEntry", "PKL154", entry)
-kind("scandir", "PKL151", lambda keep: keep.enter_context(os.scandir(temporary(keep).parent)))
+kind(
+    "scandir",
+    "PKL151",
+    lambda keep: keep.enter_context(os.scandir(temporary(keep).parent)),
+)
 kind("StringIO", "ok", lambda keep: io.StringIO("text"))
 kind("BytesIO", "ok", lambda keep: io.BytesIO(b"text"))
 
@@ -526,11 +577,22 @@ kind("dict items", "PKL151", lambda keep: {"a": 1}.items())
 kind("OrderedDict keys", "PKL151", lambda keep: collections.OrderedDict(a=1).keys())
 kind("mappingproxy", "PKL151", lambda keep: types.MappingProxyType({"a": 1}))
 kind("memoryview", "PKL151", lambda keep: memoryview(b"x"))
-kind("map over a lambda", "PKL110" if sys.version_info < (3, 14) else "PKL151",
-     lambda keep: map(lambda x: x, [1]))
-kind("map", "ok" if sys.version_info < (3, 14) else "PKL151", lambda keep: map(top_level, [1]))
-kind("filter", "ok" if sys.version_info < (3, 14) else "PKL151", lambda keep: filter(None, [1]))
-kind("zip", "ok" if sys.version_info < (3, 14) else "PKL151", lambda keep: zip([1], [2]))
+kind(
+    "map over a lambda",
+    "PKL110" if sys.version_info < (3, 14) else "PKL151",
+    lambda keep: map(lambda x: x, [1]),  # noqa: C417
+)
+kind(
+    "map",
+    "ok" if sys.version_info < (3, 14) else "PKL151",
+    lambda keep: map(top_level, [1]),
+)
+kind(
+    "filter",
+    "ok" if sys.version_info < (3, 14) else "PKL151",
+    lambda keep: filter(None, [1]),
+)
+kind("zip", "ok" if sys.version_info < (3, 14) else "PKL151", lambda keep: zip([1], [2]))  # noqa: B905
 kind("itertools.tee", "PKL140", lambda keep: itertools.chain(numbers()))
 kind("weakref", "PKL152", lambda keep: weakref.ref(Plain))
 kind("weakref proxy", "PKL152", lambda keep: weakref.proxy(Plain))
@@ -588,14 +650,24 @@ def closed(keep: ExitStack, handler: Any) -> Any:
 
 kind("StreamHandler", "PKL160", lambda keep: closed(keep, logging.StreamHandler()))
 kind(
-    "FileHandler", "PKL160", lambda keep: closed(keep, logging.FileHandler(temporary(keep)))
+    "FileHandler",
+    "PKL160",
+    lambda keep: closed(keep, logging.FileHandler(temporary(keep))),
 )
 kind("NullHandler", "ok", lambda keep: closed(keep, logging.NullHandler()))
-kind("QueueHandler", "PKL160", lambda keep: closed(keep, logging.handlers.QueueHandler(queue.Queue())))
+kind(
+    "QueueHandler",
+    "PKL160",
+    lambda keep: closed(keep, logging.handlers.QueueHandler(queue.Queue())),
+)
 kind("own handler", "PKL160", lambda keep: closed(keep, ListHandler()))
 kind("MemoryHandler", "PKL160", lambda keep: closed(keep, LoggerHandler(1)))
 kind("Logger", "ok", lambda keep: logging.getLogger("preflight"))
-kind("LoggerAdapter", "ok", lambda keep: logging.LoggerAdapter(logging.getLogger("preflight"), {}))
+kind(
+    "LoggerAdapter",
+    "ok",
+    lambda keep: logging.LoggerAdapter(logging.getLogger("preflight"), {}),
+)
 kind("Formatter", "ok", lambda keep: logging.Formatter("%(message)s"))
 kind("Mock", "PKL113", lambda keep: unittest.mock.Mock())
 kind("MagicMock", "PKL113", lambda keep: unittest.mock.MagicMock())
@@ -667,7 +739,7 @@ class StateWithLambda:
         return {"function": MADE}
 
 
-MADE = lambda: 1
+MADE = lambda: 1  # noqa: E731
 
 
 def deep(levels: int) -> Any:

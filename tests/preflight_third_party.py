@@ -213,7 +213,12 @@ kind(
 )
 kind("pydantic class in a function", "PKL112", lambda keep: local_model(), "pydantic")
 kind("attrs class", "ok", lambda keep: attrs_class()(), "attrs")
-kind("attrs class with a lock", "PKL120", lambda keep: attrs_class()(hook=threading.Lock()), "attrs")
+kind(
+    "attrs class with a lock",
+    "PKL120",
+    lambda keep: attrs_class()(hook=threading.Lock()),
+    "attrs",
+)
 
 
 def local_model() -> Any:

@@ -21,9 +21,15 @@ print(json.dumps([[r.code, r.path, r.summary, r.source] for r in report.reasons]
 def script(tmp_path: Path, text: str, context: str = "spawn") -> list[Any]:
     """Run a main file, and give back the reasons it printed."""
     path = tmp_path / "main.py"
-    path.write_text(textwrap.dedent(text).replace("REPORT", f"context = {context!r}\n    " + indent()))
+    path.write_text(
+        textwrap.dedent(text).replace("REPORT", f"context = {context!r}\n    " + indent())
+    )
     done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     found: list[Any] = json.loads(done.stdout.splitlines()[-1])
@@ -145,6 +151,10 @@ def test_the_verdict_is_what_spawn_does(tmp_path: Path) -> None:
         path = tmp_path / f"main_{guarded}.py"
         path.write_text(textwrap.dedent(text))
         done = subprocess.run(
-            [sys.executable, str(path)], capture_output=True, text=True, check=True, timeout=120
+            [sys.executable, str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         )
         assert done.stdout.split() == [str(expected), str(expected)]

@@ -11,8 +11,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import picklist
 import pytest
+
+import picklist
 
 TOUCHED: list[str] = []
 
@@ -224,7 +225,7 @@ def test_a_million_nested_lists() -> None:
 
 
 def test_a_lambda_ten_thousand_levels_down_is_named() -> None:
-    culprit = lambda: 1
+    culprit = lambda: 1  # noqa: E731
     value: Any = [culprit]
     for _ in range(10_000):
         value = [value]
@@ -314,7 +315,7 @@ def test_state_is_asked_as_often_as_by_two_dumps_and_a_walk() -> None:
 
 
 def test_the_limit_of_reasons() -> None:
-    report = picklist.explain([(lambda: number) for number in range(80)], max_reasons=50)
+    report = picklist.explain([(lambda: number) for number in range(80)], max_reasons=50)  # noqa: B023
     assert len(report.reasons) == 50
     assert report.omitted == 30
     assert not report.ok

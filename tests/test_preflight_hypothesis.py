@@ -6,9 +6,10 @@ import os
 import pickle
 from typing import Any
 
-import picklist
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+import picklist
 
 # 100,000 in CI, fewer while editing.
 EXAMPLES = 100_000 if os.environ.get("CI") == "true" else 3_000
@@ -60,7 +61,7 @@ def test_plain_values_are_never_blamed(value: Any, protocol: int | None) -> None
 @settings(max_examples=500, deadline=None, database=None)
 @given(VALUES, st.integers(min_value=0, max_value=5))
 def test_a_lambda_is_found_wherever_it_is(value: Any, protocol: int) -> None:
-    culprit = lambda: 1
+    culprit = lambda: 1  # noqa: E731
     holder = [value, {"deep": (value, [culprit])}]
     report = picklist.explain(holder, protocol=protocol)
     assert [reason.code for reason in report.errors] == ["PKL110"]

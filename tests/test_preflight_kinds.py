@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
+
 import picklist
 import preflight_kinds
 import preflight_third_party
-import pytest
 from picklist import Fix, Reason
 from preflight_kinds import KINDS, Holder, Kind
 
@@ -89,7 +90,12 @@ def check_path(reason: Reason, holder: Holder) -> None:
 
 def try_fix(fix: Fix, reason: Reason, holder: Holder) -> bool:
     """Apply the fix's code; if it has code to apply, the object pickles then."""
-    applied = {"methods": with_methods, "define": defined, "assign": assigned, "replace": replaced}
+    applied = {
+        "methods": with_methods,
+        "define": defined,
+        "assign": assigned,
+        "replace": replaced,
+    }
     apply = applied.get(fix.kind)
     if apply is None:
         return False

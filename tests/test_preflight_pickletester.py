@@ -8,8 +8,9 @@ import sys
 import unittest
 from typing import Any
 
-import picklist
 import pytest
+
+import picklist
 
 pickletester = pytest.importorskip("test.pickletester")
 

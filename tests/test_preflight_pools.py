@@ -8,8 +8,9 @@ import pickle
 import threading
 from typing import Any
 
-import picklist
 import pytest
+
+import picklist
 
 
 class ApiError(Exception):

@@ -63,7 +63,9 @@ def test_assert_picklable_in_every_protocol(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest()
     result.assert_outcomes(passed=2, failed=2)
-    result.stdout.fnmatch_lines(["*protocol 0: obj cannot*", "*PKL157*", "*compares unequal to its clone*"])
+    result.stdout.fnmatch_lines(
+        ["*protocol 0: obj cannot*", "*PKL157*", "*compares unequal to its clone*"]
+    )
 
 
 def test_assert_spawnable_starts_a_child(pytester: pytest.Pytester) -> None:

@@ -10,8 +10,9 @@ import pickle
 import threading
 from typing import Any
 
-import picklist
 import pytest
+
+import picklist
 from picklist import NotPicklableError, Report
 
 
@@ -85,7 +86,11 @@ def test_json_and_dict_agree() -> None:
     report = picklist.explain(App())
     plain = json.loads(report.to_json())
     assert plain == report.to_dict()
-    assert {reason["code"] for reason in plain["reasons"]} == {"PKL110", "PKL120", "PKL210"}
+    assert {reason["code"] for reason in plain["reasons"]} == {
+        "PKL110",
+        "PKL120",
+        "PKL210",
+    }
     assert plain["ok"] is False
     assert all(reason["fixes"] for reason in plain["reasons"])
 

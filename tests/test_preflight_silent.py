@@ -10,8 +10,9 @@ import tempfile
 import threading
 from typing import Any
 
-import picklist
 import pytest
+
+import picklist
 
 
 class Missing:
@@ -144,7 +145,11 @@ def test_every_load_reason_is_found_at_once_and_besides_dump_reasons() -> None:
     obj = {"a": ApiError(1, "x"), "b": [ApiError(2, "y")], "c": threading.Lock()}
     report = picklist.explain(obj)
     found = {(reason.code, reason.path) for reason in report.errors}
-    assert found == {("PKL210", "obj['a']"), ("PKL210", "obj['b'][0]"), ("PKL120", "obj['c']")}
+    assert found == {
+        ("PKL210", "obj['a']"),
+        ("PKL210", "obj['b'][0]"),
+        ("PKL120", "obj['c']"),
+    }
 
 
 def test_no_round_trip_no_load_reasons() -> None:

@@ -8,8 +8,9 @@ import threading
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-import picklist
 import pytest
+
+import picklist
 
 
 def extra(package: str) -> Any:
@@ -47,7 +48,15 @@ class Copies:
 
 @pytest.mark.parametrize(
     "value",
-    [lambda: 1, [Locked], {"a": (1, {2})}, Copies(), Locked(), Locked().method, (x for x in "a")],
+    [
+        lambda: 1,
+        [Locked],
+        {"a": (1, {2})},
+        Copies(),
+        Locked(),
+        Locked().method,
+        (x for x in "a"),
+    ],
     ids=["lambda", "class", "plain", "deepcopy", "lock", "method", "generator"],
 )
 def test_deepcopy_is_judged_by_deepcopy(value: Any) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from picklist.errors import NotPicklableError, PicklistError
 
 if TYPE_CHECKING:
-    from picklist._preflight.check import check_picklable, dump, dumps, explain, is_picklable
+    from picklist._preflight.check import (
+        check_picklable,
+        dump,
+        dumps,
+        explain,
+        is_picklable,
+    )
     from picklist._preflight.explained import explain_errors, guard_queue
     from picklist._preflight.report import Fix, Reason, Report
 

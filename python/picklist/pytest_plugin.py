@@ -15,7 +15,7 @@ STARTUP_SECONDS = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options and ini values."""
+    """Add the options and ini values."""
     group = parser.getgroup("picklist", "pickling")
     group.addoption(
         "--picklist-explain",
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         "picklable(protocols=None, context=None): every value of the test's parameters must "
@@ -121,13 +121,15 @@ def _receive(data: bytes, answers: Any) -> None:
     try:
         value = pickle.loads(data)
         answers.send((True, type(value).__qualname__))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         answers.send((False, f"{type(error).__name__}: {error}"))
     finally:
         answers.close()
 
 
-def _assert_spawnable(obj: object, /, *, name: str = "obj", timeout: float = STARTUP_SECONDS) -> None:
+def _assert_spawnable(
+    obj: object, /, *, name: str = "obj", timeout: float = STARTUP_SECONDS
+) -> None:
     __tracebackhide__ = True
     import multiprocessing
     from multiprocessing.reduction import ForkingPickler
@@ -176,7 +178,7 @@ def _context_text(obj: object, name: str) -> str:
 
 @pytest.fixture
 def picklist_policy(request: pytest.FixtureRequest) -> Any:
-    """The policy of the ini values picklist_base and picklist_allow."""
+    """Return the policy of the ini values picklist_base and picklist_allow."""
     return _policy(request.config)
 
 
@@ -205,7 +207,7 @@ def safe_loads(picklist_policy: Any) -> Callable[..., Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Marked values are checked first; the guard stands while the test runs."""
+    """Check marked values first; guard while the test runs."""
     marker = item.get_closest_marker("picklable")
     if marker is not None:
         _check_marked(item, marker)
@@ -220,9 +222,7 @@ def _check_marked(item: pytest.Item, marker: pytest.Mark) -> None:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     context = marker.kwargs.get("context") or item.config.getini("picklist_context") or None
     for name, value in parameters.items():
-        _assert_picklable(
-            value, equal=False, protocols=marker.kwargs.get("protocols"), name=name
-        )
+        _assert_picklable(value, equal=False, protocols=marker.kwargs.get("protocols"), name=name)
         if context is not None:
             report = picklist.explain(value, name=name, context=context)
             if not report.ok:

@@ -6,9 +6,11 @@ import functools
 import tomllib
 from dataclasses import dataclass, field
 from types import GetSetDescriptorType
-from typing import Any, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 from picklist import _picklist
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ _type_qualname = type.__dict__["__qualname__"]
 
 
 def mro(cls: type) -> tuple[type, ...]:
-    """The method resolution order, whatever the metaclass says."""
+    """Return the method resolution order, whatever the metaclass says."""
     return cast("tuple[type, ...]", _type_mro.__get__(cls))
 
 
 def namespace(cls: type) -> Any:
-    """The class' own names, whatever the metaclass says."""
+    """Return the class' own names, whatever the metaclass says."""
     return _type_dict.__get__(cls)
 
 
@@ -80,7 +82,7 @@ def qualname(cls: type) -> str:
     return str(_type_qualname.__get__(cls))
 
 
-def is_a(value: object, *bases: type) -> bool:
+def is_a(value: object, *bases: type[T]) -> TypeGuard[T]:
     """`isinstance` by the real type: neither `__class__` nor a metaclass is asked."""
     order = mro(type(value))
     return any(base in order for base in bases)
@@ -90,7 +92,7 @@ def type_name(cls: type) -> str:
     """`module.qualname` of a class, without asking its metaclass."""
     try:
         module = _type_module.__get__(cls)
-    except Exception:
+    except Exception:  # noqa: BLE001
         module = None
     name = qualname(cls)
     if not isinstance(module, str) or module == "builtins":
@@ -99,13 +101,13 @@ def type_name(cls: type) -> str:
 
 
 def matching_name(cls: type) -> str:
-    """The name under which the table of types knows a class."""
+    """Return the name under which the table of types knows a class."""
     name = type_name(cls)
     return name if "." in name else f"builtins.{name}"
 
 
 def kind_of(cls: type) -> Kind | None:
-    """The row for a class or for the first of its bases that has one.
+    """Return the row for a class or for the first of its bases that has one.
 
     A subclass that takes pickling into its own hands is judged for itself.
     """
@@ -124,7 +126,7 @@ OWN_HANDS = ("__reduce_ex__", "__reduce__", "__getstate__")
 
 
 def find_in_class(cls: type, name: str) -> Any:
-    """What the class or a base defines under `name`, or None; runs nothing."""
+    """Return what the class or a base defines under `name`, or None; runs nothing."""
     for base in mro(cls):
         names = namespace(base)
         if name in names:
@@ -133,19 +135,19 @@ def find_in_class(cls: type, name: str) -> Any:
 
 
 def instance_dict(value: object) -> dict[str, Any] | None:
-    """The instance dict, read without running any code of its class."""
+    """Return the instance dict, read without running any code of its class."""
     descriptor = find_in_class(type(value), "__dict__")
     if not isinstance(descriptor, GetSetDescriptorType):
         return None
     try:
         found = descriptor.__get__(value)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return None
     return found if type(found) is dict else None
 
 
 def is_user_class(cls: type) -> bool:
-    """A class written in Python, outside of the standard library."""
+    """Tell a class written in Python, outside of the standard library."""
     import sys
 
     heap_type = 1 << 9
@@ -156,7 +158,7 @@ def is_user_class(cls: type) -> bool:
 
 
 def is_editable(cls: type) -> bool:
-    """A class of the user's own: not of the standard library, not installed."""
+    """Tell a class of the user's own: not of the standard library, not installed."""
     import sys
 
     if not is_user_class(cls):
@@ -172,6 +174,6 @@ def module_of(cls: type) -> str:
     """`cls.__module__`, whatever the metaclass says."""
     try:
         module = _type_module.__get__(cls)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return ""
     return module if isinstance(module, str) else ""

@@ -79,7 +79,7 @@ def check_picklable(
 
 
 def is_picklable(obj: object, /, **options: Any) -> bool:
-    """Does it pickle and come back? The options are those of `check_picklable`."""
+    """Say whether it pickles and comes back. The options are those of `check_picklable`."""
     return explain(obj, **options).ok
 
 
@@ -95,7 +95,7 @@ def explain(
     roundtrip: bool = True,
     max_reasons: int = 50,
 ) -> Report:
-    """The Report of `check_picklable`, which is never raised."""
+    """Return the Report of `check_picklable` and never raise it."""
     contexts.validate(context)
     if policy is None:
         policy, target = as_policy(target)
@@ -134,16 +134,14 @@ def _at_declared_protocol(aim: Target, places: Places, obj: object, dumped: Dump
 
 
 def _from_a_library(places: Places, node: int) -> bool:
-    """A buffer of a numpy array, which has another form below protocol 5."""
+    """Tell a buffer of a numpy array, which has another form below protocol 5."""
     return any(
         type_name(type(link.object)).partition(".")[0] in SURE_BUFFERS
         for link in places.chain(node)
     )
 
 
-def _reconcile(
-    places: Places, aim: Target, dumped: Dumped, found: list[tuple[int, Reason]]
-) -> str:
+def _reconcile(places: Places, aim: Target, dumped: Dumped, found: list[tuple[int, Reason]]) -> str:
     """Where pickle itself decides otherwise, pickle is right."""
     if dumped.error is None:
         if not found:
@@ -200,7 +198,7 @@ def _runs_own_code(places: Places) -> bool:
 
 
 def _smallest_failing(places: Places, aim: Target) -> int:
-    """The innermost node that does not dump by itself."""
+    """Return the innermost node that does not dump by itself."""
     smallest = 0
     for node, parent, value in places.walk.nodes(500):
         if node and parent == smallest and aim.dump(value, keep=False).error is not None:
@@ -219,7 +217,7 @@ def _loaded(
         aim.load(dumped)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         made = load_reasons(places, aim, bad, error)
         return made + silent.silent_reasons(places, aim, bad | {node for node, _ in made})
     return silent.silent_reasons(places, aim, bad)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from picklist import _picklist
@@ -47,15 +48,15 @@ class Places:
         self._hits: dict[int, list[tuple[int, int, str, int, Any]]] | None = None
 
     def chain(self, node: int) -> list[Link]:
-        """The links from the root to a node."""
+        """Return the links from the root to a node."""
         return [Link(*link) for link in self.walk.chain(node)]
 
     def path(self, node: int) -> str:
-        """The path of a node."""
+        """Return the path of a node."""
         return self.spell(self.chain(node))
 
     def spell(self, chain: Sequence[Link]) -> str:
-        """The path along a chain."""
+        """Return the path along a chain."""
         return spell(chain, self.name, self.protocol)
 
     def also_at(self, chain: Sequence[Link], path: str) -> list[str]:
@@ -95,7 +96,7 @@ def reason(
     original: BaseException | None = None,
     severity: str = "",
 ) -> Reason:
-    """A Reason from the catalogue's row and what is known of this case."""
+    """Return a Reason from the catalogue's row and what is known of this case."""
     entry = reasons()[code]
     chosen = list(fixes)
     for text in entry.fixes:
@@ -125,8 +126,7 @@ def dump_reasons(places: Places) -> list[tuple[int, Reason]]:
     found: dict[int, Reason] = {}
     for node, trouble, detail in places.walk.findings():
         chain = places.chain(node)
-        for made_node, made in _method_reasons(places, chain, found):
-            found[made_node] = made
+        found.update(_method_reasons(places, chain, found))
         holder = outermost_kind(chain)
         if holder is not None:
             position, kind = holder
@@ -140,7 +140,7 @@ def dump_reasons(places: Places) -> list[tuple[int, Reason]]:
 
 
 def outermost_kind(chain: Sequence[Link]) -> tuple[int, Kind] | None:
-    """The first object on the way whose type is known not to pickle.
+    """Return the first object on the way whose type is known not to pickle.
 
     That is what the user holds: the Event, not the lock inside it.
     """
@@ -199,7 +199,13 @@ def _kind_reason(
     fixes = _drop_fixes(way, kind.recreate) + remedies.for_kind(kind, path)
     original = detail if is_a(detail, BaseException) and not inner else None
     return reason(
-        kind.code, places, way, summary=summary, fixes=fixes, inner=inner, original=original,
+        kind.code,
+        places,
+        way,
+        summary=summary,
+        fixes=fixes,
+        inner=inner,
+        original=original,
         source=class_source(cls),
     )
 
@@ -241,7 +247,12 @@ def _global_reason(places: Places, chain: Sequence[Link], trouble: str, detail: 
         text = f"{described(culprit)} says it is from {module}, which cannot be imported"
         fixes = [*_drop_fixes(chain), *_rename_fixes(culprit)]
         return reason(
-            "PKL117", places, chain, summary=text, fixes=fixes, original=detail,
+            "PKL117",
+            places,
+            chain,
+            summary=text,
+            fixes=fixes,
+            original=detail,
             source=source_of(culprit),
         )
     if trouble == "ascii":
@@ -253,13 +264,14 @@ def _global_reason(places: Places, chain: Sequence[Link], trouble: str, detail: 
     if trouble == "missing":
         code, text = "PKL114", f"{described(culprit)}: there is no {detail}"
     else:
-        code, text = "PKL113", f"{described(culprit)}: its name leads to {described(detail)}"
+        code, text = (
+            "PKL113",
+            f"{described(culprit)}: its name leads to {described(detail)}",
+        )
     if is_function and culprit.__name__ == "<lambda>":
         code = "PKL110"
     fixes = [*_rename_fixes(culprit), *_drop_fixes(chain)]
-    return reason(
-        code, places, chain, summary=text, fixes=fixes, source=source_of(culprit)
-    )
+    return reason(code, places, chain, summary=text, fixes=fixes, source=source_of(culprit))
 
 
 def _rename_fixes(culprit: Any) -> list[Fix]:
@@ -309,7 +321,7 @@ def _local_reason(places: Places, chain: Sequence[Link], qualname: str) -> Reaso
 
 
 def wanted_name(chain: Sequence[Link]) -> str:
-    """A name for a function without one: that of the attribute or key it is under."""
+    """Return a name for a function without one: that of the attribute or key it is under."""
     for link in reversed(chain[1:]):
         key = link.key
         if type(key) is str and key.isidentifier() and not remedies.is_builtin_name(key):
@@ -318,7 +330,7 @@ def wanted_name(chain: Sequence[Link]) -> str:
 
 
 def described(value: object) -> str:
-    """A short name for anything, without its repr."""
+    """Return a short name for anything, without its repr."""
     if is_a(value, type):
         return f"class {type_name(value)}"
     if type(value) is types.FunctionType:
@@ -359,9 +371,7 @@ def place(source: str) -> str:
     """`, train.py:41` from a source."""
     if not source:
         return ""
-    import os
-
-    return f", {os.path.basename(source)}"
+    return f", {Path(source).name}"
 
 
 # ---- the object's own methods
@@ -381,9 +391,7 @@ def _bad_reduce(places: Places, chain: Sequence[Link], text: str) -> Reason:
             fixes.append(Fix(shown, code, "methods", short_name(cls)))
         fixes.append(remedies.reduce_by_state(cls))
     fixes.extend(_drop_fixes(chain))
-    return reason(
-        "PKL170", places, chain, summary=summary, fixes=fixes, source=class_source(cls)
-    )
+    return reason("PKL170", places, chain, summary=summary, fixes=fixes, source=class_source(cls))
 
 
 def _raised(places: Places, chain: Sequence[Link], culprit: Any, error: Any) -> Reason:
@@ -392,14 +400,24 @@ def _raised(places: Places, chain: Sequence[Link], culprit: Any, error: Any) -> 
     if isinstance(error, RecursionError):
         text = f"{type_name(cls)}: its own code recurses without end"
         return reason(
-            "PKL171", places, chain, summary=text, fixes=[*_own_code_fixes(cls), *drop],
-            original=error, source=class_source(cls),
+            "PKL171",
+            places,
+            chain,
+            summary=text,
+            fixes=[*_own_code_fixes(cls), *drop],
+            original=error,
+            source=class_source(cls),
         )
     if own_code(cls) or raised_in_python(error):
         text = f"{type_name(cls)}: {raising_method(error)} raises {exception_text(error)}"
         return reason(
-            "PKL171", places, chain, summary=text, fixes=[*_own_code_fixes(cls), *drop],
-            original=error, source=raising_place(error) or class_source(cls),
+            "PKL171",
+            places,
+            chain,
+            summary=text,
+            fixes=[*_own_code_fixes(cls), *drop],
+            original=error,
+            source=raising_place(error) or class_source(cls),
         )
     if places.protocol < 2 and remedies.slot_names(cls):
         text = f"{type_name(cls)} has __slots__, which need protocol 2 or later"
@@ -426,7 +444,12 @@ def remedies_getstate_for_slots(cls: type) -> Fix:
         "    for name, value in state.items():\n"
         "        object.__setattr__(self, name, value)\n"
     )
-    return Fix(f"{short_name(cls)}.__getstate__ that reads the slots", code, "methods", short_name(cls))
+    return Fix(
+        f"{short_name(cls)}.__getstate__ that reads the slots",
+        code,
+        "methods",
+        short_name(cls),
+    )
 
 
 def _own_code_fixes(cls: type) -> list[Fix]:
@@ -440,10 +463,15 @@ def _own_code_fixes(cls: type) -> list[Fix]:
 
 
 def own_code(cls: type) -> bool:
-    """The class or a base written in Python defines how it is pickled."""
+    """Tell whether the class or a base written in Python defines how it is pickled."""
     for base in mro(cls):
         names = namespace(base)
-        for name in (*OWN_HANDS, "__getnewargs__", "__getnewargs_ex__", "__getattribute__"):
+        for name in (
+            *OWN_HANDS,
+            "__getnewargs__",
+            "__getnewargs_ex__",
+            "__getattribute__",
+        ):
             if isinstance(names.get(name), types.FunctionType):
                 return True
     return False
@@ -461,12 +489,12 @@ def _own_frames(error: BaseException) -> list[types.TracebackType]:
 
 
 def raised_in_python(error: BaseException) -> bool:
-    """The exception comes out of Python code other than copyreg."""
+    """Tell whether the exception comes out of Python code other than copyreg."""
     return bool(_own_frames(error))
 
 
 def raising_method(error: BaseException) -> str:
-    """The first function of the object's that was on the way."""
+    """Return the first function of the object's that was on the way."""
     frames = _own_frames(error)
     return frames[0].tb_frame.f_code.co_name if frames else "its reducer"
 

@@ -7,10 +7,10 @@ under another name, and everything else by its module name.
 from __future__ import annotations
 
 import ast
-import os
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from . import remedies
@@ -23,7 +23,14 @@ from .paths import faithful
 from .report import Fix, Reason
 
 CONTEXTS = ("spawn", "forkserver", "fork")
-STARTERS = ("Pool", "Process", "ProcessPoolExecutor", "Parallel", "Manager", "DataLoader")
+STARTERS = (
+    "Pool",
+    "Process",
+    "ProcessPoolExecutor",
+    "Parallel",
+    "Manager",
+    "DataLoader",
+)
 Found = Iterator[tuple[int, Reason]]
 
 
@@ -41,10 +48,10 @@ def context_reasons(places: Places, context: str) -> list[tuple[int, Reason]]:
 
 
 def main_file() -> str | None:
-    """The file that a child would import as its main module, or None."""
+    """Return the file that a child would import as its main module, or None."""
     main = sys.modules.get("__main__")
     filename = getattr(main, "__file__", None)
-    if not isinstance(filename, str) or not os.path.isfile(filename):
+    if not isinstance(filename, str) or not Path(filename).is_file():
         return None
     return filename
 
@@ -78,7 +85,7 @@ def _main_reasons(places: Places) -> Found:
             ]
             made = reason("PKL411", places, chain, summary=text, fixes=fixes, source=source)
         else:
-            text = f"{qualname} is in __main__ now, and not in {os.path.basename(filename or '')}"
+            text = f"{qualname} is in __main__ now, and not in {Path(filename or '').name}"
             fixes = [Fix(f"define {name} at module level of a file")]
             made = reason("PKL410", places, chain, summary=text, fixes=fixes)
         yield node, made
@@ -164,7 +171,7 @@ def _guard_reasons(places: Places) -> Found:
     if not starts:
         return
     line, name = starts[0]
-    file = os.path.basename(filename)
+    file = Path(filename).name
     text = f"{file}:{line} calls {name}(…) without a __main__ guard"
     fixes = [
         Fix(f"in {file}:  if __name__ == '__main__':  around line {line}"),
@@ -189,7 +196,10 @@ def _fork_reasons(places: Places) -> Found:
             ]
             chain = places.chain(node)
             source = source_of(function)
-            yield node, reason("PKL413", places, chain, summary=text, fixes=fixes, source=source)
+            yield (
+                node,
+                reason("PKL413", places, chain, summary=text, fixes=fixes, source=source),
+            )
 
 
 def _functions(value: Any) -> Iterator[types.FunctionType]:
@@ -202,19 +212,16 @@ def _functions(value: Any) -> Iterator[types.FunctionType]:
 
 
 def changed_globals(function: types.FunctionType) -> list[str]:
-    """Module variables that a function reads and that differ from the source."""
+    """Return module variables that a function reads and that differ from the source."""
     filename = function.__code__.co_filename
     module = str(function.__globals__.get("__name__", ""))
     if module.partition(".")[0] in sys.stdlib_module_names and module != "__main__":
         return []
-    tree = remedies.parsed(filename) if os.path.isfile(filename) else None
+    tree = remedies.parsed(filename) if Path(filename).is_file() else None
     if tree is None:
         return []
     reassigned = {
-        name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Global)
-        for name in node.names
+        name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names
     }
     changed = []
     for name in function.__code__.co_names:
@@ -224,14 +231,17 @@ def changed_globals(function: types.FunctionType) -> list[str]:
         if initial is None:
             continue
         now = function.__globals__[name]
-        same = faithful(now) is not None and (type(now), now) == (type(initial[0]), initial[0])
+        same = faithful(now) is not None and (type(now), now) == (
+            type(initial[0]),
+            initial[0],
+        )
         if not same and (name in reassigned or faithful(now) is not None):
             changed.append(name)
     return changed
 
 
 def _initial(tree: ast.Module, name: str) -> tuple[object] | None:
-    """The literal that the module's source gives to a variable; None if there is none."""
+    """Return the literal that the module's source gives to a variable; None if there is none."""
     value: tuple[object] | None = None
     for statement in tree.body:
         for target, expression in _assigned(statement):

@@ -62,7 +62,7 @@ def explain_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _loky_feeder() -> Iterator[list[Any]]:
-    """What loky's feeder thread could not pickle: its exception does not hold it."""
+    """Collect what loky's feeder thread could not pickle: its exception does not hold it."""
     lost: list[Any] = []
     module: Any = sys.modules.get("joblib.externals.loky.process_executor")
     queue = getattr(module, "_SafeQueue", None)
@@ -102,7 +102,7 @@ def explain_exception(error: BaseException) -> bool:
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
-    """What is sent: of a Process that starts, its target and arguments."""
+    """Return what is sent: of a Process that starts, its target and arguments."""
     from multiprocessing.process import BaseProcess
 
     if not is_a(value, BaseProcess):
@@ -113,7 +113,7 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
 
 
 def pickled_object(tb: types.TracebackType | None) -> tuple[Any] | None:
-    """The object that was being pickled when the traceback was made."""
+    """Return the object that was being pickled when the traceback was made."""
     found: tuple[Any] | None = None
     caller: types.TracebackType | None = None
     while tb is not None:
@@ -130,7 +130,7 @@ def pickled_object(tb: types.TracebackType | None) -> tuple[Any] | None:
 
 
 def _called_directly(tb: types.TracebackType) -> tuple[Any] | None:
-    """The argument of a `pickle.dumps(name)` on the failing line."""
+    """Return the argument of a `pickle.dumps(name)` on the failing line."""
     import ast
     import linecache
 

@@ -31,7 +31,7 @@ class Link(NamedTuple):
 
     object: Any
     step: str
-    index: int
+    position: int
     key: Any
     node: int
 
@@ -42,11 +42,11 @@ RUN = 40
 
 
 def spell(chain: Sequence[Link], name: str, protocol: int = 4) -> str:
-    """The Python expression that leads along `chain`."""
+    """Return the Python expression that leads along `chain`."""
     return _join(_accessors(chain, protocol), name)
 
 
-def faithful(value: object) -> str | None:
+def faithful(value: Any) -> str | None:
     """`repr(value)` where it evaluates to an equal value, for plain types only."""
     kind = type(value)
     if value is None or kind in (bool, str, bytes):
@@ -91,13 +91,13 @@ def _accessors(chain: Sequence[Link], protocol: int) -> Iterator[str]:
 
 def _direct(holder: object, link: Link) -> str | None:
     if link.step == "item":
-        return f"{{}}[{link.index}]"
+        return f"{{}}[{link.position}]"
     if link.step in ("member", "key"):
-        return f"list({{}})[{link.index}]"
+        return f"list({{}})[{link.position}]"
     if link.step == "value":
         key = faithful(link.key)
         if key is None:
-            return f"list({{}}.values())[{link.index}]"
+            return f"list({{}}.values())[{link.position}]"
         return f"{{}}[{_brace(key)}]"
     if link.step == "attribute":
         return _attribute(holder, link.key)
@@ -135,7 +135,7 @@ def _attribute(holder: object, name: object) -> str:
 
 
 def _shortcut(holder: object, target: object) -> str | None:
-    """A public way from `holder` to `target`, or None."""
+    """Return a public way from `holder` to `target`, or None."""
     for accessor, value in _parts(holder):
         if value is target:
             return accessor
@@ -152,11 +152,11 @@ def _shortcut(holder: object, target: object) -> str | None:
 
 def _slots_and_items(holder: object) -> Iterator[tuple[str, object]]:
     for base in mro(type(holder)):
-        for name, member in namespace(base).items():
+        for member in namespace(base).values():
             if isinstance(member, types.MemberDescriptorType):
                 try:
                     value = member.__get__(holder)
-                except Exception:
+                except Exception:  # noqa: BLE001
                     continue
                 yield f"{{}}.{member.__name__}", value
     yield from _items(holder)
@@ -171,7 +171,11 @@ def _parts(holder: object) -> Iterator[tuple[str, object]]:
             yield f"{{}}.args[{index}]", value
         for name, value in holder.keywords.items():
             yield f"{{}}.keywords[{_brace(repr(str(name)))}]", value
-    elif type(holder) in (types.MethodType, types.BuiltinMethodType, types.MethodWrapperType):
+    elif type(holder) in (
+        types.MethodType,
+        types.BuiltinMethodType,
+        types.MethodWrapperType,
+    ):
         yield "{}.__self__", holder.__self__  # type: ignore[attr-defined]
         if type(holder) is types.MethodType:
             yield "{}.__func__", holder.__func__
@@ -244,11 +248,17 @@ def _items(holder: object) -> Iterator[tuple[str, object]]:
     if is_a(holder, list):
         stock = find_in_class(type(holder), "__getitem__") is list.__getitem__
         for index, value in enumerate(list.__iter__(holder)):
-            yield f"{{}}[{index}]" if stock else f"list.__getitem__({{}}, {index})", value
+            yield (
+                f"{{}}[{index}]" if stock else f"list.__getitem__({{}}, {index})",
+                value,
+            )
     elif is_a(holder, tuple):
         stock = find_in_class(type(holder), "__getitem__") is tuple.__getitem__
         for index, value in enumerate(tuple.__iter__(holder)):
-            yield f"{{}}[{index}]" if stock else f"tuple.__getitem__({{}}, {index})", value
+            yield (
+                f"{{}}[{index}]" if stock else f"tuple.__getitem__({{}}, {index})",
+                value,
+            )
     elif is_a(holder, dict):
         stock = find_in_class(type(holder), "__getitem__") is dict.__getitem__
         for index, (key, value) in enumerate(list(dict.items(holder))):
@@ -294,11 +304,11 @@ def _through_reduce(holder: object, link: Link, protocol: int) -> str:
     if link.step == "keywords":
         return value + "[1][2]"
     if link.step == "list-item":
-        return f"list({value}[3])[{link.index}]"
+        return f"list({value}[3])[{link.position}]"
     if link.step == "dict-key":
-        return f"list({value}[4])[{link.index}][0]"
+        return f"list({value}[4])[{link.position}][0]"
     if link.step == "dict-value":
-        return f"list({value}[4])[{link.index}][1]"
+        return f"list({value}[4])[{link.position}][1]"
     if link.step == "state-setter":
         return value + "[5]"
     return "{}"

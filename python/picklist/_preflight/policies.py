@@ -30,16 +30,21 @@ def policy_reasons(
         return [_refused(places, names, error) for names in _names(error)]
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         text = f"under this policy, loading raises {exception_text(error)}"
         chain = places.chain(0)
         fixes = [Fix("allow what the object's own __setstate__ needs")]
-        return [(0, reason("PKL510", places, chain, summary=text, fixes=fixes, original=error))]
+        return [
+            (
+                0,
+                reason("PKL510", places, chain, summary=text, fixes=fixes, original=error),
+            )
+        ]
     return []
 
 
 def _names(error: BaseException) -> Iterable[tuple[str, str]]:
-    """`(module, name)` of everything refused, or one empty pair."""
+    """Return `(module, name)` of everything refused, or one empty pair."""
     names: list[tuple[str, str]] = []
     for blocked in getattr(error, "blocked", None) or ():
         pair = _pair(blocked)
@@ -60,9 +65,7 @@ def _pair(blocked: Any) -> tuple[str, str] | None:
     return None
 
 
-def _refused(
-    places: Places, names: tuple[str, str], error: BaseException
-) -> tuple[int, Reason]:
+def _refused(places: Places, names: tuple[str, str], error: BaseException) -> tuple[int, Reason]:
     module, name = names
     node = 0
     for candidate, _, its_module, qualname in places.walk.globals():
@@ -74,7 +77,11 @@ def _refused(
         entry = f'"{module}.{name}"'
         text = f"{module}.{name} is not allowed"
         fixes = [
-            Fix(f"policy.extend({entry})", f"policy = policy.extend({entry})\n", "assign"),
+            Fix(
+                f"policy.extend({entry})",
+                f"policy = policy.extend({entry})\n",
+                "assign",
+            ),
             Fix(f"safe_loads(data, policy=policy, allow=[{entry}])"),
             Fix("send plain data instead"),
         ]

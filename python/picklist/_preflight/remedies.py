@@ -32,7 +32,7 @@ from .report import Fix
 
 
 def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
-    """The nearest instance of a user's class on the way, and the attribute to drop."""
+    """Return the nearest instance of a user's class on the way, and the attribute to drop."""
     for position in range(len(chain) - 2, -1, -1):
         holder = chain[position].object
         if not is_editable(type(holder)) or is_a(holder, type):
@@ -51,7 +51,7 @@ def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
             member = find_in_class(type(holder), name)
             try:
                 value = member.__get__(holder)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 continue
             if id(value) in on_the_way:
                 return holder, name
@@ -103,7 +103,9 @@ def drop_attribute(owner: object, name: str, recreate: str) -> Fix:
         """
     code = imports + textwrap.dedent(code)
     if recreate:
-        text = f"drop {name} in {short_name(cls)}.__getstate__, recreate it in __setstate__: {value}"
+        text = (
+            f"drop {name} in {short_name(cls)}.__getstate__, recreate it in __setstate__: {value}"
+        )
     else:
         text = f"drop {name} in {short_name(cls)}.__getstate__, and make it again where it is used"
     return Fix(text, code, "methods", qualname(cls))
@@ -114,18 +116,25 @@ def _private(name: str) -> bool:
 
 
 def import_lines(expression: str) -> str:
-    """The imports that an expression of ours needs."""
+    """Return the imports that an expression of ours needs."""
     modules = sorted(set(re.findall(r"\b([a-z_][a-z_0-9]*)\.", expression)))
     known = [name for name in modules if name in sys.stdlib_module_names]
     return "".join(f"import {name}\n" for name in known) + ("\n" if known else "")
 
 
 def for_kind(kind: Kind, path: str) -> list[Fix]:
-    """What the table of types knows."""
+    """Return what the table of types knows."""
     fixes = []
     if kind.replace:
         expression = kind.replace.replace("{path}", path)
-        fixes.append(Fix(f"send the data instead: {expression}", expression, "replace", expression))
+        fixes.append(
+            Fix(
+                f"send the data instead: {expression}",
+                expression,
+                "replace",
+                expression,
+            )
+        )
     fixes.extend(Fix(text.replace("{path}", path)) for text in kind.advice)
     return fixes
 
@@ -134,14 +143,12 @@ def for_kind(kind: Kind, path: str) -> list[Fix]:
 
 
 def for_function(function: types.FunctionType, name: str) -> list[Fix]:
-    """The function at module level, with what it captures as a partial."""
+    """Return the function at module level, with what it captures as a partial."""
     captured = closure(function)
     chosen = name if function.__name__ == "<lambda>" else function.__name__
     captured.pop(chosen, None)
     node = definition(function)
-    arguments = ", ".join(
-        f"{key}={faithful(value) or key}" for key, value in captured.items()
-    )
+    arguments = ", ".join(f"{key}={faithful(value) or key}" for key, value in captured.items())
     target = f"functools.partial({chosen}, {arguments})" if captured else chosen
     fixes = []
     if node is not None:
@@ -165,11 +172,9 @@ def cloudpickle_fix() -> Fix:
 
 
 def closure(function: types.FunctionType) -> dict[str, Any]:
-    """What a function captures, by name."""
+    """Return what a function captures, by name."""
     captured = {}
-    for name, cell in zip(
-        function.__code__.co_freevars, function.__closure__ or (), strict=False
-    ):
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             captured[name] = cell.cell_contents
         except ValueError:
@@ -178,7 +183,7 @@ def closure(function: types.FunctionType) -> dict[str, Any]:
 
 
 def definition(function: types.FunctionType) -> ast.Lambda | ast.FunctionDef | None:
-    """The syntax tree of a function, from its source file; None if not sure."""
+    """Return the syntax tree of a function, from its source file; None if not sure."""
     code = function.__code__
     tree = parsed(code.co_filename)
     if tree is None:
@@ -222,7 +227,7 @@ def _same_columns(node: ast.Lambda | ast.FunctionDef, code: types.CodeType) -> b
 
 @functools.lru_cache(maxsize=8)
 def parsed(filename: str) -> ast.Module | None:
-    """The syntax tree of a source file, or None."""
+    """Return the syntax tree of a source file, or None."""
     import linecache
 
     try:
@@ -264,11 +269,10 @@ def _literal(value: object, otherwise: ast.expr) -> ast.expr:
 
 
 def for_class(cls: type, name: str) -> list[Fix]:
-    """The class at module level."""
+    """Return the class at module level."""
     node = class_definition(cls)
     fixes = []
     if node is not None:
-        node = ast.parse(ast.unparse(node)).body[0]
         code = ast.unparse(node) + "\n"
         text = f"move it to module level:  class {name}: ..."
         fixes.append(Fix(text, code, "define", name))
@@ -280,7 +284,7 @@ def for_class(cls: type, name: str) -> list[Fix]:
 
 
 def class_definition(cls: type) -> ast.ClassDef | None:
-    """The syntax tree of a class, from the file of its first method."""
+    """Return the syntax tree of a class, from the file of its first method."""
     for member in namespace(cls).values():
         code = getattr(member, "__code__", None) if type(member) is types.FunctionType else None
         if code is not None:
@@ -332,7 +336,7 @@ def _definitions_in(scope: ast.AST) -> Iterator[Definition]:
 
 
 def variable_of(value: object, module_name: object) -> str | None:
-    """The variable of the module that holds `value`, if there is one."""
+    """Return the variable of the module that holds `value`, if there is one."""
     module = sys.modules.get(module_name) if isinstance(module_name, str) else None
     names = getattr(module, "__dict__", None)
     if not isinstance(names, dict):
@@ -350,13 +354,18 @@ STATE_COPY = "self.__dict__.copy()"
 
 
 def reduce_by_state(cls: type) -> Fix:
-    """A `__reduce__` that always is what a pickler accepts."""
+    """Return a `__reduce__` that always is what a pickler accepts."""
     code = (
         "import copyreg\n\n"
         "def __reduce__(self):\n"
         f"    return copyreg.__newobj__, (type(self),), {STATE_COPY}\n"
     )
-    return Fix(f"{short_name(cls)}.__reduce__ that stores the attributes", code, "methods", short_name(cls))
+    return Fix(
+        f"{short_name(cls)}.__reduce__ that stores the attributes",
+        code,
+        "methods",
+        short_name(cls),
+    )
 
 
 def getstate_by_dict(cls: type) -> Fix:
@@ -418,7 +427,7 @@ def for_exception(error: BaseException) -> list[Fix]:
 
 
 def for_new(value: object) -> list[Fix]:
-    """`__new__` that needs arguments."""
+    """Return remedies for a `__new__` that needs arguments."""
     cls = type(value)
     fixes = []
     arguments = constructor_arguments(value, "__new__")
@@ -461,17 +470,21 @@ def __setstate__(self, state):
 
 
 def for_container(value: object) -> list[Fix]:
-    """A list or dict subclass that needs its attributes before its items."""
+    """Return remedies for a list or dict subclass that needs its attributes first."""
     cls = type(value)
     base, fill = ("dict", "update") if is_a(value, dict) else ("list", "extend")
     code = STATE_FIRST.format(base=base, fill=fill)
     return [
-        Fix(f"{short_name(cls)}.__setstate__ that sets attributes first, then the items", code,
-            "methods", short_name(cls)),
+        Fix(
+            f"{short_name(cls)}.__setstate__ that sets attributes first, then the items",
+            code,
+            "methods",
+            short_name(cls),
+        ),
         Fix(f"set the attributes in {short_name(cls)}.__new__, which loading does call"),
     ]
 
 
 def is_builtin_name(name: str) -> bool:
-    """A name that an argument should not take."""
+    """Tell a name that an argument should not take."""
     return hasattr(builtins, name) or keyword.iskeyword(name)

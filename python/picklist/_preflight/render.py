@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from .report import Reason, Report
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-COLORS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "path": "\x1b[36m", "fix": "\x1b[32m"}
+COLORS = {
+    "error": "\x1b[1;31m",
+    "warning": "\x1b[1;33m",
+    "path": "\x1b[36m",
+    "fix": "\x1b[32m",
+}
 RESET = "\x1b[0m"
 
 
@@ -34,7 +39,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def headline(report: Report) -> str:
-    """The first line."""
+    """Return the first line."""
     counts = []
     if report.errors:
         counts.append(plural(len(report.errors), "error"))
@@ -50,7 +55,7 @@ def headline(report: Report) -> str:
 
 
 def as_text(report: Report, *, color: bool = False) -> str:
-    """The whole explanation."""
+    """Return the whole explanation."""
 
     def paint(style: str, text: str) -> str:
         return f"{COLORS[style]}{text}{RESET}" if color else text
@@ -77,7 +82,7 @@ def as_text(report: Report, *, color: bool = False) -> str:
 
 
 def shorten(path: str) -> str:
-    """A path that fits on a line."""
+    """Return a path that fits on a line."""
     return path if len(path) <= 160 else f"{path[:100]} … {path[-50:]}"
 
 
@@ -105,7 +110,7 @@ def size_line(report: Report) -> str:
 
 
 def as_html(report: Report) -> str:
-    """A table for notebooks; everything escaped, nothing loaded from elsewhere."""
+    """Return a table for notebooks; everything escaped, nothing loaded from elsewhere."""
     rows = []
     for reason in report.reasons:
         mark = "#b00020" if reason.severity == "error" else "#8a6d00"
@@ -127,7 +132,7 @@ def as_html(report: Report) -> str:
 
 
 def as_sarif(report: Report) -> dict[str, Any]:
-    """A SARIF 2.1.0 log with one run."""
+    """Return a SARIF 2.1.0 log with one run."""
     used = sorted({reason.code for reason in report.reasons})
     entries = reasons()
     rules = [

@@ -38,7 +38,12 @@ class Fix:
 
     def to_dict(self) -> dict[str, str]:
         """Plain data."""
-        return {"text": self.text, "code": self.code, "kind": self.kind, "target": self.target}
+        return {
+            "text": self.text,
+            "code": self.code,
+            "kind": self.kind,
+            "target": self.target,
+        }
 
 
 @dataclass(slots=True)
@@ -115,7 +120,7 @@ def exception_text(error: BaseException | None) -> str:
     name = type(error).__name__
     try:
         message = str(error)
-    except Exception:
+    except Exception:  # noqa: BLE001
         return name
     message = " ".join(message.split())
     if len(message) > 200:
@@ -198,11 +203,11 @@ class Report:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
     def to_sarif(self) -> dict[str, Any]:
-        """A SARIF 2.1.0 log, as plain data."""
+        """Return a SARIF 2.1.0 log, as plain data."""
         return as_sarif(self)
 
     def render(self, *, color: bool = False) -> str:
-        """The whole explanation as text, with terminal colours if asked for."""
+        """Return the whole explanation as text, with terminal colours if asked for."""
         return as_text(self, color=color)
 
     def show(self) -> None:

@@ -24,7 +24,7 @@ PER_TYPE = 3
 
 
 def load_error(target: Target, obj: object) -> tuple[BaseException | None, Any]:
-    """The exception of loading what dumps, if it dumps, and the clone."""
+    """Return the exception of loading what dumps, if it dumps, and the clone."""
     dumped = target.dump(obj, keep=True)
     if dumped.error is not None:
         return None, None
@@ -32,7 +32,7 @@ def load_error(target: Target, obj: object) -> tuple[BaseException | None, Any]:
         return None, target.load(dumped)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         return error, None
 
 
@@ -81,19 +81,25 @@ def _classified(places: Places, chain: list[Link], error: BaseException) -> Reas
     code, fixes = _judge(value, cls, error)
     text = f"{type_name(cls)} dumps, but loading raises {exception_text(error)}"
     return reason(
-        code, places, chain, summary=text, fixes=fixes, original=error,
+        code,
+        places,
+        chain,
+        summary=text,
+        fixes=fixes,
+        original=error,
         source=raising_place(error) or class_source(cls),
     )
 
 
 def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fix]]:
     methods = frame_names(error)
-    if is_a(value, BaseException) and (
-        isinstance(error, TypeError) or "__init__" in methods
-    ):
+    if is_a(value, BaseException) and (isinstance(error, TypeError) or "__init__" in methods):
         return "PKL210", remedies.for_exception(value)
     if isinstance(error, ImportError) or (isinstance(error, AttributeError) and not methods):
-        fixes = [Fix("keep an alias at the old place"), Fix("Policy(rename={old: new}) when loading")]
+        fixes = [
+            Fix("keep an alias at the old place"),
+            Fix("Policy(rename={old: new}) when loading"),
+        ]
         if "__setattr__" not in methods and find_in_class(cls, "__getattr__") is None:
             return "PKL216", fixes
     if find_in_class(cls, "__getattr__") is not None and (
@@ -122,7 +128,12 @@ def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fi
     if is_a(value, list, dict) and methods & {"append", "extend", "__setitem__"}:
         return "PKL214", remedies.for_container(value)
     if methods & {"__hash__", "__eq__"}:
-        fix = Fix("hash by identity", "__hash__ = object.__hash__\n", "methods", short_name(cls))
+        fix = Fix(
+            "hash by identity",
+            "__hash__ = object.__hash__\n",
+            "methods",
+            short_name(cls),
+        )
         made = Fix("define __getnewargs__ and set in __new__ what __hash__ reads")
         return "PKL215", [fix, made]
     fix = Fix(

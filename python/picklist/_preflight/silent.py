@@ -41,7 +41,7 @@ STATE_ELSEWHERE = {
 
 
 def must_not_load(places: Places) -> bool:
-    """Loading a clone would harm the original."""
+    """Say whether loading a clone would harm the original."""
     for _, value in places.walk.instances(1):
         if any(type_name(base) in CLOSES_ON_FREE for base in mro(type(value))):
             return True
@@ -55,8 +55,7 @@ def silent_reasons(places: Places, target: Target, bad: set[int]) -> list[tuple[
         if node in bad:
             continue
         for judge in JUDGES:
-            for made in judge(places, target, node, value):
-                found.append((node, made))
+            found.extend((node, made) for made in judge(places, target, node, value))
     found.extend(_changed_classes(places, bad))
     return found
 
@@ -121,18 +120,21 @@ def _identity(places: Places, target: Target, node: int, value: Any) -> Iterator
             return
         text = f"the sentinel {variable}: its clone is another object"
         code = f"def __reduce__(self):\n    return {variable!r}\n"
-        fix = Fix(f"{short_name(cls)}.__reduce__: return {variable!r}", code, "methods", short_name(cls))
-        chain = places.chain(node)
-        yield reason(
-            "PKL311", places, chain, summary=text, fixes=[fix], source=class_source(cls)
+        fix = Fix(
+            f"{short_name(cls)}.__reduce__: return {variable!r}",
+            code,
+            "methods",
+            short_name(cls),
         )
+        chain = places.chain(node)
+        yield reason("PKL311", places, chain, summary=text, fixes=[fix], source=class_source(cls))
         return
     chain = places.chain(node)
     fixes = [Fix("an Enum member, or a class used as the sentinel: both are stored by name")]
     yield reason("PKL311", places, chain, summary=text, fixes=fixes)
 
 
-def _state_elsewhere(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:
+def _state_elsewhere(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:  # noqa: ARG001
     cls = type(value)
     names = [type_name(base) for base in mro(cls)]
     missing = next((STATE_ELSEWHERE[name] for name in names if name in STATE_ELSEWHERE), "")
@@ -167,21 +169,29 @@ def _dropped(places: Places, target: Target, node: int, value: Any) -> Iterator[
     if not lost:
         return
     text = f"{type_name(cls)} comes back without {', '.join(map(str, lost))}"
-    lines = "".join(
-        f"    self.{name} = {faithful(attributes[name]) or 'None'}\n" for name in lost
-    )
+    lines = "".join(f"    self.{name} = {faithful(attributes[name]) or 'None'}\n" for name in lost)
     code = f"def __setstate__(self, state):\n    self.__dict__.update(state)\n{lines}"
     shown = ", ".join(map(str, lost))
     fixes = [
-        Fix(f"set {shown} in {short_name(cls)}.__setstate__", code, "methods", short_name(cls)),
+        Fix(
+            f"set {shown} in {short_name(cls)}.__setstate__",
+            code,
+            "methods",
+            short_name(cls),
+        ),
         Fix(f"give {shown} a default at class level"),
     ]
     yield reason(
-        "PKL313", places, places.chain(node), summary=text, fixes=fixes, source=class_source(cls)
+        "PKL313",
+        places,
+        places.chain(node),
+        summary=text,
+        fixes=fixes,
+        source=class_source(cls),
     )
 
 
-def _shared_memory(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:
+def _shared_memory(places: Places, target: Target, node: int, value: Any) -> Iterator[Reason]:  # noqa: ARG001
     name = type_name(type(value))
     if name == "numpy.ndarray":
         base = value.base
@@ -191,7 +201,14 @@ def _shared_memory(places: Places, target: Target, node: int, value: Any) -> Ite
             return
         text = "a view: it comes back with memory of its own, apart from its base"
         path = places.path(node)
-        fixes = [Fix(f"{path}.copy() says what happens", f"{path}.copy()", "replace", f"{path}.copy()")]
+        fixes = [
+            Fix(
+                f"{path}.copy() says what happens",
+                f"{path}.copy()",
+                "replace",
+                f"{path}.copy()",
+            )
+        ]
         yield reason("PKL315", places, places.chain(node), summary=text, fixes=fixes)
     elif name in ("torch.Tensor", "torch.nn.parameter.Parameter"):
         whole = value.untyped_storage().nbytes()
@@ -223,13 +240,24 @@ def _changed_classes(places: Places, bad: set[int]) -> Found:
         for statement in definition.body:
             for name, literal in _literals(statement):
                 now = namespace(value).get(name)
-                if faithful(now) is not None and (type(now), now) != (type(literal), literal):
+                if faithful(now) is not None and (type(now), now) != (
+                    type(literal),
+                    literal,
+                ):
                     changed.append(f"{name} = {faithful(now)}, in the source {literal!r}")
         if changed:
             text = f"{type_name(value)} was changed: {'; '.join(changed)}"
             chain: list[Link] = places.chain(node)
-            yield node, reason(
-                "PKL314", places, chain, summary=text, fixes=(), source=class_source(value)
+            yield (
+                node,
+                reason(
+                    "PKL314",
+                    places,
+                    chain,
+                    summary=text,
+                    fixes=(),
+                    source=class_source(value),
+                ),
             )
 
 

@@ -22,7 +22,7 @@ class NullSink(io.RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
-        """It takes everything."""
+        """Take everything."""
         return True
 
     def write(self, data: Any) -> int:
@@ -75,7 +75,7 @@ class Target:
         return hooks
 
     def dump(self, obj: object, *, keep: bool) -> Dumped:
-        """A real dump: into memory if it is kept, else into a sink that counts."""
+        """Dump for real: into memory if it is kept, else into a sink that counts."""
         if self.name == "deepcopy":
             return self._deepcopy(obj)
         sink: Any = io.BytesIO() if keep else NullSink()
@@ -84,7 +84,7 @@ class Target:
             self._make(sink, buffers).dump(obj)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             return Dumped(error=error)
         size = sum(buffer.raw().nbytes for buffer in buffers)
         if not keep:
@@ -108,7 +108,7 @@ class Target:
             copy.deepcopy(obj)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             return Dumped(error=error)
         return Dumped()
 
@@ -127,7 +127,7 @@ def _overrides(cls: type, name: str) -> bool:
 
 
 def resolve(target: Any, protocol: int | None) -> Target:
-    """The Target for what the user passed."""
+    """Return the Target for what the user passed."""
     declared = pickle.DEFAULT_PROTOCOL if protocol is None else protocol
     if declared < 0:
         declared = pickle.HIGHEST_PROTOCOL
@@ -139,15 +139,20 @@ def resolve(target: Any, protocol: int | None) -> Target:
     if target == "deepcopy":
         return Target("deepcopy", 4, 4, opaque=_deepcopy_atoms())
     if target == "cloudpickle":
-        import cloudpickle
+        import cloudpickle  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
         return Target("cloudpickle", effective, declared, pickler=cloudpickle.Pickler)
     if target == "dill":
-        import dill
+        import dill  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
         own = _own_savers(dill.Pickler)
         return Target(
-            "dill", effective, declared, pickler=dill.Pickler, opaque=own, loads=dill.loads
+            "dill",
+            effective,
+            declared,
+            pickler=dill.Pickler,
+            opaque=own,
+            loads=dill.loads,
         )
     if isinstance(target, type):
         name = f"{target.__module__}.{target.__qualname__}"
@@ -159,7 +164,7 @@ def resolve(target: Any, protocol: int | None) -> Target:
 
 def _own_savers(cls: type) -> list[type]:
     """Types for which a pickler written in Python has a `save` method of its own."""
-    stock = pickle._Pickler.dispatch  # type: ignore[attr-defined]
+    stock = pickle._Pickler.dispatch
     table = getattr(cls, "dispatch", None)
     if not isinstance(table, dict):
         return []
