@@ -1,11 +1,16 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
+@final
 class Walk:
-    objects: int
-    certain: bool
-    depth: int
-    size: int
+    @property
+    def objects(self) -> int: ...
+    @property
+    def certain(self) -> bool: ...
+    @property
+    def depth(self) -> int: ...
+    @property
+    def size(self) -> int: ...
     def buffers(self) -> list[int]: ...
     def findings(self) -> list[tuple[int, str, Any]]: ...
     def loops(self) -> list[int]: ...
@@ -17,7 +22,7 @@ class Walk:
     def largest(self, count: int) -> list[tuple[int, int]]: ...
 
 def walk(
-    obj: object,
+    object: object,  # noqa: A002
     /,
     protocol: int,
     *,

@@ -83,7 +83,7 @@ pub(super) struct Walker<'py> {
 /// `opaque` holds types that the target saves by means of its own;
 /// `deepcopy` walks as `copy.deepcopy` does.
 #[pyfunction]
-#[pyo3(signature = (object, protocol, *, persistent_id=None, reducer_override=None,
+#[pyo3(signature = (object, /, protocol, *, persistent_id=None, reducer_override=None,
                     dispatch_table=None, opaque=Vec::new(), deepcopy=false))]
 #[allow(clippy::needless_pass_by_value)] // what Python hands over is owned
 pub fn walk<'py>(
