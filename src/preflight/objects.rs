@@ -21,7 +21,9 @@ impl<'py> Walker<'py> {
         object: &Bound<'py, PyAny>,
         class: TypeId,
     ) -> PyResult<()> {
-        if self.hooks.reducer_override.is_none() && self.stock(node, object, class)? {
+        if self.hooks.reducer_override.is_none()
+            && (self.date(node, object, class)? || self.stock(node, object, class)?)
+        {
             return Ok(());
         }
         match self.reduce_value(node, object, class) {
@@ -29,6 +31,20 @@ impl<'py> Walker<'py> {
             Ok(None) => Ok(()),
             Err(error) => self.raised(node, error),
         }
+    }
+
+    /// Dates, by exact type and without a time zone, always pickle (3x on datetimes).
+    fn date(&mut self, node: NodeId, object: &Bound<'py, PyAny>, class: TypeId) -> PyResult<bool> {
+        let types = &self.types;
+        let sure = class == types.date
+            || class == types.timedelta
+            || class == types.datetime && object.getattr(intern!(self.py, "tzinfo"))?.is_none();
+        if sure && registered_reducer(object, self.hooks.dispatch_table.as_ref())?.is_none() {
+            self.weigh(node, 12);
+            self.at(node).role = Role::Stock;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Ask for the reduce value; `None` when the object went by its name.

@@ -12,7 +12,7 @@ use super::walk::{Task, Walker};
 /// Text and bytes from here on get a node, so that their place can be named.
 pub(super) const BIG_ATOM: usize = 1 << 16;
 /// How deep a container of plain data may be to be weighed at once.
-const LEAF_LEVELS: u8 = 4;
+const LEAF_LEVELS: u8 = 8;
 
 impl<'py> Walker<'py> {
     /// About how many bytes an atom takes; `None` for everything else.

@@ -33,6 +33,9 @@ pub(super) struct Types {
     pub(super) pickle_buffer: TypeId,
     pub(super) type_: TypeId,
     pub(super) function: TypeId,
+    pub(super) date: TypeId,
+    pub(super) datetime: TypeId,
+    pub(super) timedelta: TypeId,
 }
 
 impl Types {
@@ -56,6 +59,9 @@ impl Types {
             pickle_buffer: address(known(py, "pickle", "PickleBuffer")?.cast::<PyType>()?),
             type_: address(&py.get_type::<PyType>()),
             function: address(known(py, "types", "FunctionType")?.cast::<PyType>()?),
+            date: address(known(py, "datetime", "date")?.cast::<PyType>()?),
+            datetime: address(known(py, "datetime", "datetime")?.cast::<PyType>()?),
+            timedelta: address(known(py, "datetime", "timedelta")?.cast::<PyType>()?),
         })
     }
 }
