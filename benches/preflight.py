@@ -2,7 +2,8 @@
 
 Both take turns, A B A B, in this one process; CPU time; the collector is left alone, and each
 round ends with ``gc.collect(0)`` inside the timer. The check runs with ``roundtrip=False``: a
-round trip is a real dump and load by definition. A ratio of 3.0 is a third of the time of ``pickle.dumps``.
+round trip is a real dump and load by definition. A ratio of 3.0 is a third of the time that
+``pickle.dumps`` takes.
 
     python benches/preflight.py [--rounds 15] [--least 3.0]
 

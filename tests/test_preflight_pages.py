@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from picklist._preflight.catalogue import kinds, reasons
 from picklist._preflight.pages import page, pages
 

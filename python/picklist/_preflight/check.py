@@ -1,8 +1,7 @@
-"""The faces: check_picklable, explain, is_picklable, dumps, dump."""
+"""The faces: check_picklable, explain, is_picklable; and `attach` for failed dumps."""
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 from picklist.errors import NotPicklableError
@@ -74,7 +73,7 @@ def check_picklable(
         max_reasons=max_reasons,
     )
     if not report.ok:
-        raise NotPicklableError(report)
+        raise NotPicklableError(str(report), report=report)
     return report
 
 
@@ -243,24 +242,6 @@ def _report(
         largest=largest,
         omitted=max(0, len(entries) - max_reasons),
     )
-
-
-def dumps(obj: object, protocol: int | None = None, **options: Any) -> bytes:
-    """`pickle.dumps`; on failure the exception carries the explanation as a note."""
-    try:
-        return pickle.dumps(obj, protocol, **options)
-    except Exception as error:
-        attach(error, obj, protocol)
-        raise
-
-
-def dump(obj: object, file: Any, protocol: int | None = None, **options: Any) -> None:
-    """`pickle.dump`; on failure the exception carries the explanation as a note."""
-    try:
-        pickle.dump(obj, file, protocol, **options)
-    except Exception as error:
-        attach(error, obj, protocol)
-        raise
 
 
 def attach(

@@ -33,8 +33,8 @@ PICKLING_FRAMES: dict[tuple[str, str], str] = {
     ("joblib.externals.loky.backend.queues", "_feed"): "obj",
     ("cloudpickle.cloudpickle", "dump"): "obj",
     ("cloudpickle.cloudpickle", "dumps"): "obj",
-    ("picklist._preflight.check", "dumps"): "obj",
-    ("picklist._preflight.check", "dump"): "obj",
+    ("picklist._dumping", "dumps"): "obj",
+    ("picklist._dumping", "dump"): "obj",
 }
 BROKEN = (
     "picklist: a worker died. A result or an exception that does not come back from pickling "
@@ -177,7 +177,7 @@ def guard_queue(queue: Any) -> Any:
             report = explain(obj, name="item", target=ForkingPickler, roundtrip=False)
             if report.ok:
                 raise pickle.PicklingError(str(error)) from error
-            raise NotPicklableError(report) from error
+            raise NotPicklableError(str(report), report=report) from error
         put(obj, block, timeout)
 
     def guarded_put_nowait(obj: Any) -> None:

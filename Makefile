@@ -1,0 +1,109 @@
+# What a contributor runs.  Needed beforehand: a Rust toolchain, CPython 3.11 and pip; every target
+# sets up the rest in .venv* and target/, and repeats only what has changed.
+#
+#   make demo      load a pickle, refuse another, on files that nobody here wrote
+#   make test      the Rust rooms without Python, then pytest on every interpreter found
+#   make lint      rustfmt, clippy, ruff, mypy, stubtest
+#   make bench     the table of speeds against pickle.loads
+#   make develop   .venv with the extension built in place, for working on it
+#   make clean     remove all of the above
+#
+# The interpreters are looked for; name them to override:  make test PYTHONS="python3.11 python3.14"
+
+PYTHON  ?= python3
+PYTHONS ?= $(shell $(PYTHON) .ci/find_interpreters.py)
+
+# The oldest supported version is the reference: it gets the release build and the tools.
+REFERENCE := python3.11
+VERSIONS  := $(notdir $(PYTHONS))
+MAIN      := $(firstword $(filter %$(REFERENCE),$(PYTHONS)))
+SOURCES   := $(shell find src python -type f -not -name '*.so' -not -name '*.pyc') \
+             Cargo.toml Cargo.lock pyproject.toml README.md
+BUILDER   := 'maturin>=1.9,<2'
+LINTED    := python tests benches demo .ci
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: develop demo test test-rust lint bench clean
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+
+ifeq ($(MAIN),)
+develop demo test lint bench:
+	@echo "$(REFERENCE) was not found (only: $(or $(VERSIONS),none)); install it or pass PYTHONS=" >&2; exit 1
+else
+
+# --- the working copy: .venv, extension in python/picklist ---------------------------------------
+
+develop: .venv/built
+
+# The stamps live in the environments, so deleting one makes it anew.
+.venv/created:
+	$(MAIN) -m venv .venv
+	.venv/bin/python -m pip install --quiet $(BUILDER)
+	@touch $@
+
+.venv/built: .venv/created $(SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/.venv CARGO_TARGET_DIR=target/$(REFERENCE) \
+	    .venv/bin/maturin develop --locked --profile quick --extras test,lint,demo
+	@touch $@
+
+demo: .venv/built
+	@.venv/bin/python demo/demo.py
+
+# --- tests: an installed wheel per interpreter, each with its own build directory ----------------
+# PyO3 is rebuilt whenever the interpreter changes, so sharing one directory would rebuild always.
+
+# $(1) version name, $(2) interpreter, $(3) cargo profile
+define INTERPRETER
+.PHONY: test-$(1)
+.venv-$(1)/created:
+	$(2) -m venv .venv-$(1)
+	.venv-$(1)/bin/python -m pip install --quiet $(BUILDER)
+	@touch $$@
+
+.venv-$(1)/installed: .venv-$(1)/created $(SOURCES)
+	rm -rf target/$(1)/wheels
+	CARGO_TARGET_DIR=target/$(1) .venv-$(1)/bin/maturin build --locked --profile $(3) \
+	    --interpreter .venv-$(1)/bin/python --out target/$(1)/wheels
+	.venv-$(1)/bin/python -m pip install --quiet --force-reinstall --no-deps target/$(1)/wheels/*.whl
+	.venv-$(1)/bin/python -m pip install --quiet "$$$$(echo target/$(1)/wheels/*.whl)[test]"
+	@touch $$@
+
+test-$(1): .venv-$(1)/installed
+	.venv-$(1)/bin/python -m pytest
+endef
+
+$(foreach path,$(PYTHONS),$(eval $(call INTERPRETER,$(notdir $(path)),$(path),$(if $(filter $(path),$(MAIN)),release,quick))))
+
+test-rust:
+	CARGO_TARGET_DIR=target/pure cargo test --locked --no-default-features
+
+test: test-rust $(addprefix test-,$(VERSIONS))
+	@echo "tests passed on: $(VERSIONS)"
+
+# --- style and types -----------------------------------------------------------------------------
+
+lint: .venv/built
+	cargo fmt --check
+	CARGO_TARGET_DIR=target/pure cargo clippy --locked --all-targets --no-default-features -- -D warnings
+	PYO3_PYTHON=$(CURDIR)/.venv/bin/python CARGO_TARGET_DIR=target/$(REFERENCE) \
+	    cargo clippy --locked --all-targets -- -D warnings
+	.venv/bin/ruff check $(LINTED)
+	.venv/bin/ruff format --check $(LINTED)
+	.venv/bin/mypy
+	.venv/bin/python -m mypy.stubtest --concise picklist
+
+# --- speed: the release wheel --------------------------------------------------------------------
+
+BENCH ?=
+bench: .venv-$(notdir $(MAIN))/installed
+	.venv-$(notdir $(MAIN))/bin/python -m pip install --quiet "$$(echo target/$(notdir $(MAIN))/wheels/*.whl)[bench]"
+	.venv-$(notdir $(MAIN))/bin/python benches/run.py $(BENCH)
+
+endif
+
+clean:
+	rm -rf target .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis benches/out
+	rm -f python/picklist/_picklist*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

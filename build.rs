@@ -1,0 +1,6 @@
+//! Tells the loader which CPython it is built for: `Py_3_12`, `Py_GIL_DISABLED` and their kin become `cfg`s.
+
+fn main() {
+    #[cfg(feature = "python")]
+    pyo3_build_config::use_pyo3_cfgs();
+}

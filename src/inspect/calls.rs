@@ -1,0 +1,452 @@
+//! Calls, instances and state: every attempt is shown to the policy, and what its plan would make is noted.
+
+use std::borrow::Cow;
+
+use super::note::{Id, NOBODY, Note, Part};
+use super::world::{NoteWorld, Stop};
+use crate::error::Kind;
+use crate::machine::budget::{Budget, size};
+use crate::machine::world::Site;
+use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Plan, Refusal, Rights};
+
+type Noted = Result<Note, Stop>;
+
+/// Arguments copied out of the arena, which a call may fill meanwhile; few of them need no allocation.
+#[derive(Default)]
+struct Copied {
+    few: [Note; 6],
+    count: usize,
+    many: Vec<Note>,
+}
+
+impl Copied {
+    fn of(items: &[Note]) -> Self {
+        let mut copied = Self::default();
+        match copied.few.get_mut(..items.len()) {
+            Some(slots) => slots.copy_from_slice(items),
+            None => copied.many = items.to_vec(),
+        }
+        copied.count = items.len();
+        copied
+    }
+
+    fn items(&self) -> &[Note] {
+        self.few.get(..self.count).unwrap_or(&self.many)
+    }
+}
+
+/// How a class or function is used.
+#[derive(Clone, Copy)]
+enum Use<'a> {
+    Call(&'a [Note]),
+    New(&'a [Note]),
+    NewEx(&'a [Note], &'a [Note]),
+}
+
+impl<'a> Use<'a> {
+    fn args(self) -> &'a [Note] {
+        match self {
+            Use::Call(args) | Use::New(args) | Use::NewEx(args, _) => args,
+        }
+    }
+
+    fn kwargs(self) -> &'a [Note] {
+        match self {
+            Use::NewEx(_, kwargs) => kwargs,
+            Use::Call(_) | Use::New(_) => &[],
+        }
+    }
+
+    fn right(self) -> Rights {
+        match self {
+            Use::Call(_) => Rights::CALL,
+            Use::New(_) | Use::NewEx(..) => Rights::NEW,
+        }
+    }
+
+    fn attempt(self) -> Attempt<'a, Note> {
+        match self {
+            Use::Call(args) => Attempt::Call(args),
+            Use::New(args) => Attempt::New(args),
+            Use::NewEx(args, kwargs) => Attempt::NewEx(args, kwargs),
+        }
+    }
+}
+
+impl NoteWorld<'_> {
+    /// REDUCE with a tuple that stands on the stack.
+    pub(super) fn call(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Note,
+        args: Note,
+    ) -> Noted {
+        match self.arguments(site, budget, args)? {
+            Some(args) => self.call_items(site, budget, callable, args.items()),
+            None => self.nothing(self.user(callable), &[], 1),
+        }
+    }
+
+    /// NEWOBJ and NEWOBJ_EX with a tuple that stands on the stack.
+    pub(super) fn new_object(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: Note,
+        kwargs: Option<Note>,
+    ) -> Noted {
+        let Some(args) = self.arguments(site, budget, args)? else {
+            return self.nothing(self.user(class), &[], 1);
+        };
+        let Some(kwargs) = kwargs else {
+            return self.new_items(site, budget, class, args.items(), None);
+        };
+        let Note::Dict(_) = kwargs else {
+            if !self.is_nothing(kwargs) {
+                let kind = Kind::BadOperand("NEWOBJ_EX kwargs argument must be a dict".into());
+                self.uses.refuse_value(site, kind, "keywords");
+            }
+            return self.nothing(self.user(class), args.items(), 1);
+        };
+        self.charge(budget, &[kwargs])?;
+        let pairs = self.pairs(&kwargs);
+        let flat: Vec<Note> = pairs
+            .into_iter()
+            .flat_map(|(key, value)| [key, value])
+            .collect();
+        self.new_items(site, budget, class, args.items(), Some(&flat))
+    }
+
+    /// The items of an argument tuple, charged before they are copied.
+    fn arguments(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        args: Note,
+    ) -> Result<Option<Copied>, Stop> {
+        if let Note::Tuple(node) = args {
+            self.charge(budget, &[args])?;
+            return Ok(Some(Copied::of(self.notes.head(node))));
+        }
+        if !self.is_nothing(args) {
+            let kind = Kind::BadOperand("argument list must be a tuple".into());
+            self.uses.refuse_value(site, kind, "arguments");
+        }
+        Ok(None)
+    }
+
+    /// Whatever a call may copy is charged by its length each time it is an argument.
+    pub(super) fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
+        for arg in args {
+            let bytes = match *arg {
+                Note::Str(index) => self.notes.str(index).len() as u64,
+                Note::Bytes(index)
+                | Note::ByteArray(index)
+                | Note::Surrogates(index)
+                | Note::Encoded(index) => self.notes.bytes(index).len() as u64,
+                Note::Long(index) => self.notes.get_long(index).map_or(0, |long| long.bits / 8),
+                Note::Tuple(node)
+                | Note::List(node)
+                | Note::Dict(node)
+                | Note::Set(node)
+                | Note::FrozenSet(node) => {
+                    let items = self.notes.get(node).map_or(0, |node| u64::from(node.len));
+                    items * size::REFERENCE
+                }
+                _ => continue,
+            };
+            budget.memory(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// A call with these arguments.
+    pub(super) fn call_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Note,
+        args: &[Note],
+    ) -> Noted {
+        self.charge(budget, args)?;
+        match callable {
+            Note::Global(index) => self.use_name(site, budget, index, Use::Call(args)),
+            Note::Made { node, .. } => self.call_instance(site, budget, node, args),
+            _ => self.no_callable(site, callable, args),
+        }
+    }
+
+    /// `cls.__new__` with these arguments.
+    pub(super) fn new_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: &[Note],
+        kwargs: Option<&[Note]>,
+    ) -> Noted {
+        self.charge(budget, args)?;
+        match (class, kwargs) {
+            (Note::Global(index), None) => self.use_name(site, budget, index, Use::New(args)),
+            (Note::Global(index), Some(kwargs)) => {
+                self.use_name(site, budget, index, Use::NewEx(args, kwargs))
+            }
+            _ => self.no_callable(site, class, args),
+        }
+    }
+
+    /// A `functools.partial` that holds a class makes its instance when called; no other instance is called.
+    fn call_instance(&mut self, site: Site, budget: &mut Budget, node: Id, args: &[Note]) -> Noted {
+        let Some((class, user)) = self.partials.get(&node).copied() else {
+            let callable = Note::Made { node, fresh: false };
+            return self.no_callable(site, callable, args);
+        };
+        if !args.is_empty() {
+            let refusal = Refusal {
+                attempt: "called",
+                why: "the partial object has all its arguments".into(),
+            };
+            self.uses.refuse(site, user, refusal, None);
+        }
+        let via = self.notes.get(node).map_or(NOBODY, |node| node.user);
+        self.uses.record(user, Rights::NEW);
+        let depth = self.notes.depth(Note::Made { node, fresh: false });
+        budget.depth(depth)?;
+        self.instance_of(class, (user, via), args, depth, false)
+    }
+
+    fn no_callable(&mut self, site: Site, callable: Note, args: &[Note]) -> Noted {
+        if !self.is_nothing(callable) {
+            let kind = Kind::BadOperand(format!(
+                "{} is no class or function of the policy",
+                self.view(&callable).describe()
+            ));
+            self.uses.refuse_value(site, kind, "callable");
+        }
+        let user = self.user(callable);
+        self.uses.record(user, Rights::CALL);
+        self.settle_args(args, 0);
+        self.nothing(user, args, 1)
+    }
+
+    /// A name is called or instantiated.
+    fn use_name(&mut self, site: Site, budget: &mut Budget, index: Id, how: Use<'_>) -> Noted {
+        let args = how.args();
+        let shape = self
+            .uses
+            .wants_arguments(index)
+            .then(|| self.show_arguments(args, how.kwargs()));
+        self.uses.record_call(index, how.right(), shape);
+        let depth = args
+            .iter()
+            .chain(how.kwargs())
+            .map(|arg| self.notes.depth(*arg))
+            .max()
+            .unwrap_or(0)
+            + 1;
+        budget.depth(depth)?;
+        let Some(entry) = self.uses.entry(index) else {
+            self.settle_args(args, 0);
+            return self.nothing(index, args, depth);
+        };
+        if args.iter().any(|arg| self.is_refused(*arg)) {
+            return self.with_refused(entry, index, args, depth);
+        }
+        match self.policy.judge(self, entry, how.attempt()) {
+            Ok(plan) => {
+                self.settle_args(args, self.class_arguments(entry));
+                self.carry_out(budget, (index, entry), plan, how, depth, site)
+            }
+            Err(refusal) => {
+                // The rest of the stream is looked at, so a refusal that quotes it must cost as much as it says.
+                budget.memory(refusal.why.len() as u64)?;
+                let result = self.nothing(index, args, depth)?;
+                self.uses.refuse(site, index, refusal, result.node());
+                Ok(result)
+            }
+        }
+    }
+
+    /// An argument was refused before; its contract would only say so again. What a pattern does, it does to its class.
+    fn with_refused(&mut self, entry: EntryId, index: Id, args: &[Note], depth: u32) -> Noted {
+        let skip = self.class_arguments(entry);
+        self.settle_args(args, skip);
+        if skip == 0 {
+            return self.instance_of(entry, (index, NOBODY), args, depth, false);
+        }
+        let user = self.user(args.first().copied().unwrap_or_default());
+        let meaning = self.policy.entry(entry).meaning;
+        if let Meaning::Native(Native::Reconstructor | Native::NewObj | Native::NewObjEx) = meaning
+        {
+            self.uses.record(user, Rights::NEW);
+        }
+        let result = self.nothing(user, args, depth)?;
+        if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
+            made.via = index;
+        }
+        Ok(result)
+    }
+
+    /// How many leading arguments a pattern consumes as classes, and not as values.
+    fn class_arguments(&self, entry: EntryId) -> usize {
+        match self.policy.entry(entry).meaning {
+            Meaning::Native(Native::Reconstructor) => 2,
+            Meaning::Native(
+                Native::NewObj | Native::NewObjEx | Native::GetAttr | Native::Partial,
+            ) => 1,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn settle_args(&mut self, args: &[Note], skip: usize) {
+        for arg in args.iter().skip(skip) {
+            self.settle(*arg);
+        }
+    }
+
+    /// Notes what a plan would make.
+    fn carry_out(
+        &mut self,
+        budget: &mut Budget,
+        (index, entry): (Id, EntryId),
+        plan: Plan,
+        how: Use<'_>,
+        depth: u32,
+        site: Site,
+    ) -> Noted {
+        let args = how.args();
+        let first = args.first().copied().unwrap_or_default();
+        match plan {
+            Plan::AsIs if self.policy.entry(entry).meaning == Meaning::Native(Native::Set) => {
+                self.set_of(budget, entry, first)
+            }
+            Plan::Unbuilt | Plan::Partial(_) => {
+                self.instance_of(entry, (index, NOBODY), args, depth, true)
+            }
+            Plan::EmptyBytes => Ok(Note::Bytes(self.notes.blob(Cow::Borrowed(&[]))?)),
+            Plan::Latin1(at) => {
+                let bytes = self.latin1(budget, args.get(at).copied())?;
+                Ok(Note::Bytes(self.notes.blob(Cow::Owned(bytes))?))
+            }
+            Plan::ByteArray(at) => {
+                let source = at.and_then(|at| args.get(at).copied());
+                let bytes = self.latin1(budget, source)?;
+                Ok(Note::ByteArray(self.notes.blob(Cow::Owned(bytes))?))
+            }
+            Plan::Complex { .. } => Ok(Note::Complex),
+            Plan::Reconstruct { class, .. } | Plan::NewObj { class } | Plan::NewObjEx { class } => {
+                let user = self.user(first);
+                self.uses.record(user, Rights::NEW);
+                let unbuilt = self.policy.entry(class).meaning == Meaning::Native(Native::Uuid);
+                self.instance_of(class, (user, index), args, depth, unbuilt)
+            }
+            Plan::EnumName { class, .. } | Plan::FlagOr { class } => {
+                let user = self.user(first);
+                self.instance_of(class, (user, index), args, depth, false)
+            }
+            Plan::Attribute(inner) => Ok(Note::Global(self.attribute(site, inner))),
+            Plan::Constructor(_) => Ok(Note::Constructor(self.user(first))),
+            _ => self.instance_of(entry, (index, NOBODY), args, depth, false),
+        }
+    }
+
+    /// The use of an entry that `getattr` was resolved to.
+    fn attribute(&mut self, site: Site, entry: EntryId) -> Id {
+        let inner = self.policy.entry(entry);
+        self.uses
+            .find_entry(site, entry, &inner.module, &inner.name)
+    }
+
+    /// `set(list)`, `frozenset(list)`.
+    fn set_of(&mut self, budget: &mut Budget, entry: EntryId, source: Note) -> Noted {
+        let items: Vec<Note> = source
+            .node()
+            .map(|node| self.notes.items(node, Part::Items).collect())
+            .unwrap_or_default();
+        budget.memory(size::SET + items.len() as u64 * size::SET_ITEM)?;
+        let depth = self.notes.depth(source).max(1);
+        let node = self.notes.node(Part::Items, &items, depth)?;
+        self.price_items(budget, node, &items)?;
+        if &*self.policy.entry(entry).name == "frozenset" {
+            let hash = self.frozen_hash(&items);
+            self.frozen.insert(node, hash);
+            return Ok(Note::FrozenSet(node));
+        }
+        Ok(Note::Set(node))
+    }
+
+    /// The bytes of a bytes object, or of a str whose characters are all below 256.
+    fn latin1(&self, budget: &mut Budget, source: Option<Note>) -> Result<Vec<u8>, Stop> {
+        let bytes = match source {
+            Some(Note::Str(index)) => self
+                .notes
+                .str(index)
+                .chars()
+                .map(|char| u8::try_from(char).unwrap_or(b'?'))
+                .collect(),
+            Some(Note::Bytes(index)) => self.notes.bytes(index).to_vec(),
+            _ => Vec::new(),
+        };
+        budget.memory(size::BYTES + bytes.len() as u64)?;
+        Ok(bytes)
+    }
+
+    fn instance_of(
+        &mut self,
+        entry: EntryId,
+        (user, via): (Id, Id),
+        args: &[Note],
+        depth: u32,
+        unbuilt: bool,
+    ) -> Noted {
+        let node = self.notes.node(Part::Args, args, depth)?;
+        if let Some(made) = self.notes.get_mut(node) {
+            made.made_by(entry);
+            made.user = user;
+            made.via = via;
+            made.unbuilt = unbuilt;
+        }
+        Ok(Note::Made { node, fresh: true })
+    }
+
+    /// What a refused call makes: an instance of nothing, with which the stream may do what it likes.
+    pub(super) fn nothing(&mut self, user: Id, args: &[Note], depth: u32) -> Noted {
+        let node = self.notes.node(Part::Args, args, depth)?;
+        if let Some(made) = self.notes.get_mut(node) {
+            made.user = user;
+        }
+        Ok(Note::Made { node, fresh: true })
+    }
+
+    /// Whether a value is what a refused call made.
+    pub(super) fn is_nothing(&self, value: Note) -> bool {
+        match value {
+            Note::Made { node, .. } => self
+                .notes
+                .get(node)
+                .is_some_and(|node| node.entry().is_none()),
+            _ => false,
+        }
+    }
+
+    /// Whether a value is a forbidden name, or what a refused call made.
+    fn is_refused(&self, value: Note) -> bool {
+        match value {
+            Note::Global(index) | Note::Constructor(index) => {
+                self.uses.entry(index).is_none() && !self.policy.is_unrestricted()
+            }
+            other => self.is_nothing(other),
+        }
+    }
+
+    /// The use of the name behind a value.
+    pub(super) fn user(&self, value: Note) -> Id {
+        match value {
+            Note::Global(index) | Note::Constructor(index) => index,
+            Note::Made { node, .. } => self.notes.get(node).map_or(NOBODY, |node| node.user),
+            _ => NOBODY,
+        }
+    }
+}

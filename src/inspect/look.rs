@@ -1,0 +1,264 @@
+//! How notes look to the policy and to the hash of the machine.
+
+use std::collections::HashMap;
+
+use super::note::{self, Note, Part};
+use super::world::NoteWorld;
+use crate::machine::hashing::{self, Hashes, Keys, Shape};
+use crate::policy::{EntryId, Look, Meaning, Native, View};
+
+impl Look for NoteWorld<'_> {
+    type Value = Note;
+
+    fn view<'v>(&'v self, v: &'v Note) -> View<'v> {
+        let notes = &self.notes;
+        let len = |node| notes.get(node).map_or(0, |node| node.len as usize);
+        match *v {
+            Note::None => View::None,
+            Note::Bool(value) => View::Bool(value),
+            Note::Int(value) => View::Int(value),
+            Note::Float(value) => View::Float(value),
+            Note::Complex => View::Complex,
+            Note::Str(index) => View::Str(notes.str(index)),
+            Note::Surrogates(_) => View::SurrogateStr,
+            Note::Long(index) => notes
+                .get_long(index)
+                .map_or(View::Other, |long| View::BigInt {
+                    bits: long.bits,
+                    negative: long.is_negative(),
+                }),
+            Note::Bytes(index) => View::Bytes(notes.bytes(index)),
+            Note::ByteArray(index) => View::ByteArray(notes.bytes(index).len()),
+            Note::Tuple(node) => View::Tuple(len(node)),
+            Note::List(node) => View::List(len(node)),
+            Note::Dict(node) => View::Dict(len(node) / 2),
+            Note::Set(node) => View::Set(len(node)),
+            Note::FrozenSet(node) => View::FrozenSet(len(node)),
+            Note::Global(index) => self.uses.entry(index).map_or(View::Other, View::Global),
+            Note::Constructor(index) => self
+                .uses
+                .entry(index)
+                .map_or(View::Other, View::Constructor),
+            Note::Made { node, .. } => notes
+                .get(node)
+                .and_then(note::Node::entry)
+                .map_or(View::Other, View::Made),
+            Note::External(_) => View::External,
+            Note::Encoded(_) | Note::Hole => View::Other,
+        }
+    }
+
+    fn item(&self, v: &Note, index: usize) -> Option<Note> {
+        match *v {
+            Note::Tuple(node) | Note::List(node) => self.notes.item(node, index),
+            _ => None,
+        }
+    }
+
+    /// A key that was set twice stands once, where it came first and with its last value, as in a dict. Only keys that
+    /// contracts read are told apart that well: text, bytes, ints.
+    fn pairs(&self, v: &Note) -> Vec<(Note, Note)> {
+        let Note::Dict(node) = *v else {
+            return Vec::new();
+        };
+        let mut places: HashMap<Key<'_>, usize> = HashMap::new();
+        let mut pairs: Vec<(Note, Note)> = Vec::new();
+        let mut items = self.notes.items(node, Part::Pairs);
+        while let (Some(key), Some(value)) = (items.next(), items.next()) {
+            if let Some(name) = self.key(key) {
+                let place = *places.entry(name).or_insert(pairs.len());
+                if let Some(pair) = pairs.get_mut(place) {
+                    pair.1 = value;
+                    continue;
+                }
+            }
+            pairs.push((key, value));
+        }
+        pairs
+    }
+
+    fn all(&self, v: &Note, test: &mut dyn FnMut(View<'_>) -> bool) -> bool {
+        let Some(node) = v.node() else {
+            return true;
+        };
+        self.notes
+            .parts(node)
+            .flat_map(|(_, items)| items)
+            .all(|item| test(self.view(item)))
+    }
+
+    fn timedelta(&self, v: &Note) -> Option<(i32, i32, i32)> {
+        let Note::Made { node, .. } = *v else {
+            return None;
+        };
+        let entry = self.notes.get(node)?.entry()?;
+        if self.policy.entry(entry).meaning != Meaning::Native(Native::TimeDelta) {
+            return None;
+        }
+        let mut fields = self.notes.items(node, Part::Args).map(|field| match field {
+            Note::Int(value) => i32::try_from(value).ok(),
+            _ => None,
+        });
+        Some((fields.next()??, fields.next()??, fields.next()??))
+    }
+
+    /// Nothing is imported here, so no class is known: the loader asks again.
+    fn enum_value(&self, _: EntryId, _: &Note) -> Option<bool> {
+        None
+    }
+
+    fn u128(&self, v: &Note) -> Option<u128> {
+        match *v {
+            Note::Int(value) => u128::try_from(value).ok(),
+            Note::Long(index) => {
+                let long = self.notes.get_long(index)?;
+                if long.is_negative() || long.bits > 128 {
+                    return None;
+                }
+                let mut bytes = [0; 16];
+                for (slot, byte) in bytes.iter_mut().zip(long.twos.iter()) {
+                    *slot = *byte;
+                }
+                Some(u128::from_le_bytes(bytes))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A key that equals another by its content.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'v> {
+    Str(&'v str),
+    Bytes(&'v [u8]),
+    Int(i64),
+}
+
+impl NoteWorld<'_> {
+    fn key(&self, key: Note) -> Option<Key<'_>> {
+        match key {
+            Note::Str(index) => Some(Key::Str(self.notes.str(index))),
+            Note::Bytes(index) => Some(Key::Bytes(self.notes.bytes(index))),
+            Note::Int(value) => Some(Key::Int(value)),
+            Note::Bool(value) => Some(Key::Int(i64::from(value))),
+            _ => None,
+        }
+    }
+}
+
+impl Keys for NoteWorld<'_> {
+    type Key = Note;
+
+    #[inline]
+    fn shape(&self, key: Note) -> Shape {
+        let len = |node| self.notes.get(node).map_or(0, |node| node.len as usize);
+        match key {
+            Note::Int(value) if value.unsigned_abs() >= hashing::MODULUS => Shape::Int(3),
+            Note::Int(_)
+            | Note::None
+            | Note::Bool(_)
+            | Note::Str(_)
+            | Note::Surrogates(_)
+            | Note::Encoded(_)
+            | Note::Bytes(_)
+            | Note::Hole => Shape::Free,
+            Note::Long(index) => Shape::Int(
+                self.notes
+                    .get_long(index)
+                    .map_or(0, |long| long.bits.div_ceil(30)),
+            ),
+            Note::Float(_) | Note::Complex => Shape::Float,
+            Note::Tuple(node) => Shape::Tuple(len(node)),
+            Note::FrozenSet(node) => Shape::FrozenSet(len(node)),
+            Note::List(_) => Shape::Unhashable("list"),
+            Note::Dict(_) => Shape::Unhashable("dict"),
+            Note::Set(_) => Shape::Unhashable("set"),
+            Note::ByteArray(_) => Shape::Unhashable("bytearray"),
+            Note::Made { node, .. } => self.made_shape(node),
+            Note::Global(_) | Note::Constructor(_) | Note::External(_) => Shape::Object,
+        }
+    }
+
+    fn item(&self, tuple: Note, index: usize) -> Option<Note> {
+        match tuple {
+            Note::Tuple(node) => self.notes.head(node).get(index).copied(),
+            _ => None,
+        }
+    }
+}
+
+impl NoteWorld<'_> {
+    fn made_shape(&self, node: u32) -> Shape {
+        let entry = self.notes.get(node).and_then(note::Node::entry);
+        match entry.map(|entry| self.policy.entry(entry).meaning) {
+            Some(Meaning::Native(native)) => match native {
+                Native::OrderedDict => Shape::Unhashable("collections.OrderedDict"),
+                Native::Deque => Shape::Unhashable("collections.deque"),
+                Native::DefaultDict => Shape::Unhashable("collections.defaultdict"),
+                Native::Counter => Shape::Unhashable("Counter"),
+                Native::SimpleNamespace => Shape::Unhashable("types.SimpleNamespace"),
+                Native::Array | Native::ArrayReconstructor => Shape::Unhashable("array.array"),
+                _ => Shape::Object,
+            },
+            _ => Shape::Object,
+        }
+    }
+}
+
+impl Hashes for NoteWorld<'_> {
+    /// Numbers hash as in Python. What Python randomises, or hashes by address, is only told apart.
+    fn hash(&self, key: Note) -> i64 {
+        match key {
+            Note::Int(value) => hashing::int_hash(value),
+            Note::Bool(value) => i64::from(value),
+            Note::Float(value) => hashing::float_hash(value),
+            Note::Long(index) => self
+                .notes
+                .get_long(index)
+                .map_or(0, |long| hashing::long_hash(&long.twos)),
+            Note::Str(index) => self.hash_once(1, note::Arena::text_key(index), || {
+                self.notes.str(index).as_bytes()
+            }),
+            Note::Surrogates(index) | Note::Encoded(index) => {
+                self.hash_once(2, u64::from(index), || self.notes.bytes(index))
+            }
+            Note::Bytes(index) => self.hash_once(3, u64::from(index), || self.notes.bytes(index)),
+            Note::FrozenSet(node) => self.frozen.get(&node).copied().unwrap_or_default(),
+            Note::Global(index) | Note::Constructor(index) => told_apart(4, &index.to_le_bytes()),
+            other => told_apart(5, &other.node().unwrap_or(0).to_le_bytes()),
+        }
+    }
+}
+
+impl NoteWorld<'_> {
+    /// The hash of a text, computed once as the interpreter does.
+    fn hash_once<'v>(&'v self, kind: u8, index: u64, bytes: impl Fn() -> &'v [u8]) -> i64 {
+        let mut known = self.hashed.borrow_mut();
+        *known
+            .entry((kind, index))
+            .or_insert_with(|| told_apart(kind, bytes()))
+    }
+
+    /// The hash of a frozenset of items that were priced: kept, as the interpreter keeps it.
+    pub(super) fn frozen_hash(&self, items: &[Note]) -> i64 {
+        let mut hashes: Vec<i64> = items
+            .iter()
+            .map(|item| hashing::hash(self, *item))
+            .collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashing::frozenset_hash(hashes.into_iter())
+    }
+}
+
+/// Any hash that tells its inputs apart; FNV-1a.
+fn told_apart(kind: u8, bytes: &[u8]) -> i64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let start = 0xcbf2_9ce4_8422_2325 ^ u64::from(kind);
+    bytes
+        .iter()
+        .fold(start, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(PRIME)
+        })
+        .cast_signed()
+}

@@ -1,0 +1,370 @@
+//! Look without loading: the world that takes notes, and the report of what a pickle would do.
+//!
+//! The same machine that loads runs the stream here over values that are notes: no Python, no imports, no calls. The
+//! policy is asked exactly where the loader asks it; refusals are collected, so that a report names everything that is
+//! wrong and where in the object it is. Knows nothing of Python.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
+
+mod calls;
+mod long;
+mod look;
+mod note;
+mod path;
+mod render;
+mod report;
+mod settle;
+mod show;
+mod state;
+mod survey;
+mod uses;
+mod world;
+
+use crate::error::{Error, Kind};
+use crate::machine::budget::{Budget, Limits};
+use crate::machine::world::{Site, World};
+use crate::machine::{Failure, Machine};
+use crate::policy::{EntryId, Policy};
+use crate::stream::Reader;
+
+pub use render::Context;
+pub use report::{Inspection, Opcodes, SCHEMA};
+pub use uses::{GlobalUse, Refused};
+
+use note::{Note, Part};
+use survey::Survey;
+use world::NoteWorld;
+
+/// How a Python 2 `str` becomes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// `encoding="ASCII"`, the default: other bytes are a fault.
+    #[default]
+    Ascii,
+    /// `encoding="latin1"`: one character for each byte.
+    Latin1,
+    /// `encoding="bytes"`: it stays bytes.
+    Bytes,
+    /// Any other codec: ASCII text is taken as such, other text is not looked into.
+    Other,
+}
+
+/// How many out-of-band buffers the caller has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Buffers {
+    /// None were given.
+    #[default]
+    None,
+    /// So many.
+    Count(u64),
+    /// As many as it takes.
+    Unlimited,
+}
+
+/// The arguments of the load that an inspection stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Whether Python 2 names are renamed below protocol 3.
+    pub fix_imports: bool,
+    /// Whether persistent ids have someone to resolve them.
+    pub has_persistent_load: bool,
+    /// The out-of-band buffers.
+    pub buffers: Buffers,
+    /// What becomes of a Python 2 `str`.
+    pub encoding: Encoding,
+    /// Whether leftovers on the stack and bytes after STOP are a fault.
+    pub strict: bool,
+    /// What loading may cost.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            fix_imports: true,
+            has_persistent_load: false,
+            buffers: Buffers::None,
+            encoding: Encoding::Ascii,
+            strict: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// A value that is in the memo before the pickle begins: what an earlier pickle of the same `Unpickler` put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seed<'a> {
+    /// A str.
+    Str(&'a str),
+    /// A bytes object.
+    Bytes(&'a [u8]),
+    /// A name of the policy.
+    Global(EntryId),
+    /// An instance that an earlier pickle made through that entry.
+    Made(EntryId),
+    /// An exact tuple.
+    Tuple,
+    /// An exact list.
+    List,
+    /// An exact dict.
+    Dict,
+    /// An exact set.
+    Set,
+    /// An exact frozenset.
+    FrozenSet,
+    /// Anything else.
+    Other,
+}
+
+/// Whether the loader may run the pickle at the start of `data`, and if not, everything that is wrong with it.
+///
+/// `memo` holds what is in the memo from the start. Of a pickle that is allowed no paths are looked for, and opcodes are
+/// not counted: see [`inspect`].
+pub fn check<'a>(
+    data: &'a [u8],
+    policy: &'a Policy,
+    options: &'a Options,
+    memo: &[(u64, Seed<'a>)],
+) -> Inspection {
+    run(data, policy, options, memo, Depth::Verdict)
+}
+
+/// How much a run finds out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Whether the pickle is allowed, and everything about it if not.
+    Verdict,
+    /// Everything.
+    Full,
+}
+
+/// The full report on the pickle at the start of `data`.
+pub fn inspect(data: &[u8], policy: &Policy, options: &Options) -> Inspection {
+    let mut survey = Survey::default();
+    let mut inspection = run(data, policy, options, &[], Depth::Full);
+    let seen = usize::try_from(inspection.size).unwrap_or(usize::MAX);
+    // What is wrong with the bytes was found by the inspection; here they are only counted.
+    let _ = survey.walk(data.get(..seen).unwrap_or(data));
+    inspection.opcodes = survey.opcodes();
+    inspection.protocol_needed = Some(survey.protocol());
+    inspection
+}
+
+/// Reports on all pickles that follow one another in `data`, as repeated `pickle.load` would read them. Ends after the
+/// first one whose end cannot be found.
+pub fn inspect_all<'a>(
+    data: &'a [u8],
+    policy: &'a Policy,
+    options: &'a Options,
+) -> impl Iterator<Item = (u64, Inspection)> + 'a {
+    let mut from = Some(0);
+    std::iter::from_fn(move || {
+        let start = from?;
+        let rest = data
+            .get(start..)
+            .filter(|rest| !rest.is_empty() || start == 0)?;
+        let end = Survey::default().walk(rest).ok().flatten();
+        from = end.map(|end| start + end);
+        let whole = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+        Some((start as u64, inspect(whole, policy, options)))
+    })
+}
+
+/// What [`Inspector::feed`] wants next.
+#[derive(Debug)]
+pub enum Fed {
+    /// The pickle has not ended: call again with at least so many more bytes, or with a line where it says 0.
+    NeedMore(u64),
+    /// The pickle ends there, or cannot go on.
+    Done(Box<Inspection>),
+}
+
+/// An inspection of a pickle that comes in pieces.
+///
+/// The end of the pickle is found first, each byte read once; then the whole of it is inspected where it lies.
+#[derive(Debug)]
+pub struct Inspector<'p> {
+    policy: &'p Policy,
+    options: &'p Options,
+    survey: Survey,
+}
+
+impl<'p> Inspector<'p> {
+    /// An inspection under a policy.
+    pub fn new(policy: &'p Policy, options: &'p Options) -> Self {
+        Self {
+            policy,
+            options,
+            survey: Survey::default(),
+        }
+    }
+
+    /// `data` holds the pickle from its start, with more at its end than the last time.
+    pub fn feed(&mut self, data: &[u8], memo: &[(u64, Seed<'_>)]) -> Fed {
+        if Budget::new(self.options.limits.clone())
+            .length(data.len() as u64)
+            .is_ok()
+            && matches!(self.survey.walk(data), Ok(None))
+        {
+            return Fed::NeedMore(self.survey.need());
+        }
+        Fed::Done(Box::new(self.finish(data, memo)))
+    }
+
+    /// No more bytes will come.
+    pub fn finish(&self, data: &[u8], memo: &[(u64, Seed<'_>)]) -> Inspection {
+        let mut inspection = check(data, self.policy, self.options, memo);
+        inspection.opcodes = self.survey.opcodes();
+        inspection.protocol_needed = Some(self.survey.protocol());
+        inspection
+    }
+}
+
+fn run<'a>(
+    data: &'a [u8],
+    policy: &'a Policy,
+    options: &'a Options,
+    memo: &[(u64, Seed<'a>)],
+    depth: Depth,
+) -> Inspection {
+    let mut world = NoteWorld::new(data, policy, options);
+    let mut budget = Budget::new(options.limits.clone());
+    let too_long = budget.length(data.len() as u64).err();
+    budget.see(data.len() as u64);
+    let mut machine = Machine::<NoteWorld<'a>>::new(budget);
+    let mut reader = Reader::new(data);
+    let mut outcome = seed(&mut world, &mut machine, memo);
+    if let Some(kind) = too_long {
+        outcome = Err(Error::new(kind, 0, None));
+    }
+    let mut roots = Vec::new();
+    let fault = match outcome.and_then(|()| machine.run(&mut world, &mut reader).map_err(error_of))
+    {
+        Ok(root) => {
+            world.settle(root);
+            roots.push(root);
+            None
+        }
+        Err(error) => {
+            roots.extend_from_slice(machine.stack());
+            Some(error)
+        }
+    };
+    if depth == Depth::Full || !world.uses.refusals.is_empty() || fault.is_some() {
+        world.find_paths(&roots);
+        world.uses.explain();
+    }
+    let size = if fault.is_some() {
+        data.len()
+    } else {
+        reader.position()
+    };
+    let mut inspection = Inspection {
+        size: size as u64,
+        trailing: (data.len() - size) as u64,
+        leftovers: if fault.is_some() {
+            0
+        } else {
+            machine.stack().len() as u64
+        },
+        protocol: machine.protocol(),
+        protocol_needed: None,
+        opcodes: Opcodes::new(),
+        memo: machine.memo().len(),
+        spent: machine.budget().spent(),
+        fault,
+        globals: world.uses.globals,
+        refusals: world.uses.refusals,
+        persistent_ids: world.persistent_ids,
+        persistent_count: world.persistent_count,
+        extension_codes: world.extension_codes,
+        buffers: world.buffers,
+        policy: render::policy_name(policy),
+        base: render::base_of(policy),
+        extended: policy.entries().any(|(_, entry)| entry.preset.is_none()),
+    };
+    if options.strict
+        && inspection.fault.is_none()
+        && let Some(kind) = leftovers(&inspection)
+    {
+        inspection.fault = Some(Error::new(kind, inspection.size, None));
+    }
+    inspection
+}
+
+#[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
+fn error_of(failure: Failure<world::Stop>) -> Box<Error> {
+    match failure {
+        Failure::Stream(error) => error,
+        Failure::World { fault, at, opcode } => Error::new(*fault.0, at, opcode),
+    }
+}
+
+fn leftovers(inspection: &Inspection) -> Option<Kind> {
+    let left = match (inspection.leftovers, inspection.trailing) {
+        (0, 0) => return None,
+        (0, bytes) => format!("{bytes} bytes after STOP"),
+        (values, _) => format!("{values} values left on the stack at STOP"),
+    };
+    Some(Kind::Leftovers(left))
+}
+
+/// Puts the seeds into the memo.
+fn seed<'a>(
+    world: &mut NoteWorld<'a>,
+    machine: &mut Machine<NoteWorld<'a>>,
+    memo: &[(u64, Seed<'a>)],
+) -> Result<(), Box<Error>> {
+    for (index, seed) in memo {
+        let note = world
+            .plant(*seed)
+            .map_err(|fault| Error::new(*fault.0, 0, None))?;
+        machine.memo_mut().put(*index, note, NoteWorld::is_hole);
+    }
+    Ok(())
+}
+
+impl<'d> NoteWorld<'d> {
+    /// The use of a name that an earlier pickle mentioned.
+    fn planted(&mut self, entry: EntryId) -> note::Id {
+        let site = Site {
+            at: 0,
+            code: 0,
+            protocol: 0,
+        };
+        let planted = self.policy.entry(entry);
+        self.uses
+            .find_entry(site, entry, &planted.module, &planted.name)
+    }
+
+    fn plant(&mut self, seed: Seed<'d>) -> Result<Note, world::Stop> {
+        let node = |world: &mut Self| world.notes.node(Part::Items, &[], 1);
+        Ok(match seed {
+            Seed::Str(text) => self.notes.text(text.into())?,
+            Seed::Bytes(bytes) => Note::Bytes(self.notes.blob(bytes.into())?),
+            Seed::Global(entry) => Note::Global(self.planted(entry)),
+            Seed::Made(entry) => {
+                let user = self.planted(entry);
+                let node = self.notes.node(Part::Args, &[], 1)?;
+                if let Some(made) = self.notes.get_mut(node) {
+                    made.made_by(entry);
+                    made.user = user;
+                }
+                Note::Made { node, fresh: false }
+            }
+            Seed::Tuple => Note::Tuple(node(self)?),
+            Seed::List => Note::List(node(self)?),
+            Seed::Dict => Note::Dict(self.notes.node(Part::Pairs, &[], 1)?),
+            Seed::Set => Note::Set(node(self)?),
+            Seed::FrozenSet => Note::FrozenSet(node(self)?),
+            Seed::Other => Note::External(node(self)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

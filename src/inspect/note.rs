@@ -1,0 +1,430 @@
+//! Notes: values without Python, and the arena that holds what is in them.
+//!
+//! A note is a 16-byte handle that copies like an int. Text and bytes stay in the stream they came in. A container is a
+//! node whose items stand in one shared vector, in as many spans as it was filled in; memory is proportional to the
+//! stream, and nothing here recurses.
+
+use std::borrow::Cow;
+
+use super::long::{Long, needed, small};
+use crate::error::Kind;
+use crate::policy::EntryId;
+
+/// An index into one of the arena's tables.
+pub(super) type Id = u32;
+/// No index.
+pub(super) const NOBODY: Id = Id::MAX;
+
+/// A value, as the inspector knows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) enum Note {
+    /// No value: an empty slot.
+    #[default]
+    Hole,
+    /// `None`.
+    None,
+    /// A bool.
+    Bool(bool),
+    /// An int of 64 bits.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// A complex.
+    Complex,
+    /// A str.
+    Str(Text),
+    /// A str with lone surrogates: an index of `blobs`.
+    Surrogates(Id),
+    /// A Python 2 `str` in an encoding that only the loader knows: an index of `blobs`.
+    Encoded(Id),
+    /// A longer int: an index of `longs`.
+    Long(Id),
+    /// A bytes object: an index of `blobs`.
+    Bytes(Id),
+    /// A bytearray: an index of `blobs`.
+    ByteArray(Id),
+    /// An exact tuple.
+    Tuple(Id),
+    /// An exact list.
+    List(Id),
+    /// An exact dict.
+    Dict(Id),
+    /// An exact set.
+    Set(Id),
+    /// An exact frozenset.
+    FrozenSet(Id),
+    /// A name: an index of the uses.
+    Global(Id),
+    /// The `__new__` of a name: an index of the uses.
+    Constructor(Id),
+    /// An instance. `fresh`: the copy that came from the call, not yet built.
+    Made {
+        /// Its node.
+        node: Id,
+        /// Whether this copy may still be built.
+        fresh: bool,
+    },
+    /// An object of the caller: a persistent id's, or an out-of-band buffer.
+    External(Id),
+}
+
+impl Note {
+    /// The node of a value that has items or a history.
+    pub(super) fn node(self) -> Option<Id> {
+        match self {
+            Note::Tuple(node)
+            | Note::List(node)
+            | Note::Dict(node)
+            | Note::Set(node)
+            | Note::FrozenSet(node)
+            | Note::Made { node, .. }
+            | Note::External(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Whether the value cannot stand just anywhere without a look at it.
+    #[inline]
+    pub(super) fn is_delicate(self) -> bool {
+        matches!(
+            self,
+            Note::Tuple(_) | Note::Global(_) | Note::Constructor(_) | Note::Made { .. }
+        )
+    }
+}
+
+/// Bytes of a str up to which it stays where it is in the stream; a longer one is checked to be UTF-8 once, and kept.
+const SHORT: usize = 64;
+
+/// Where the text of a str is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Text {
+    /// Offset in the stream; of a long text, its index.
+    at: Id,
+    /// Length in bytes, or [`NOBODY`] where it is long.
+    len: Id,
+}
+
+/// What the items of a span are to their node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Items of a sequence or a set, or appended to an instance.
+    Items,
+    /// Alternating keys and values.
+    Pairs,
+    /// Arguments of the call that made an instance.
+    Args,
+    /// The state that BUILD gave.
+    State,
+    /// The persistent id that stands for an external object.
+    PersistentId,
+}
+
+/// A run of items after the first one of its node.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: Id,
+    len: Id,
+    /// The next span of the same node.
+    next: Id,
+    part: Part,
+}
+
+/// A container or an instance.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    start: Id,
+    head: Id,
+    next: Id,
+    last: Id,
+    /// Items in all spans but arguments and state.
+    pub(super) len: Id,
+    /// Nesting, itself included.
+    pub(super) depth: u32,
+    /// The entry of the policy that an instance was made through, or [`NOBODY`].
+    entry: Id,
+    /// The use of the name that made it.
+    pub(super) user: Id,
+    /// The use of the pattern that the name was called through.
+    pub(super) via: Id,
+    part: Part,
+    /// A tuple that holds names, and that only a call has taken so far: whether they may stand as values was not asked.
+    pub(super) unsettled: bool,
+    /// An instance that is nothing until BUILD.
+    pub(super) unbuilt: bool,
+}
+
+impl Node {
+    /// The entry of the policy that an instance was made through; none, if that was refused.
+    #[inline]
+    pub(super) fn entry(&self) -> Option<EntryId> {
+        (self.entry != NOBODY).then_some(EntryId(self.entry))
+    }
+
+    /// The instance was made through that entry.
+    pub(super) fn made_by(&mut self, entry: EntryId) {
+        self.entry = entry.0;
+    }
+}
+
+/// Everything that the notes of one pickle refer to.
+#[derive(Debug, Default)]
+pub(super) struct Arena<'d> {
+    data: &'d [u8],
+    items: Vec<Note>,
+    nodes: Vec<Node>,
+    spans: Vec<Span>,
+    texts: Vec<Cow<'d, str>>,
+    blobs: Vec<Cow<'d, [u8]>>,
+    longs: Vec<Long<'d>>,
+}
+
+#[cold]
+fn full() -> Kind {
+    Kind::Malformed("more values than an inspection can number".into())
+}
+
+fn id(index: usize) -> Result<Id, Kind> {
+    match Id::try_from(index) {
+        Ok(id) if id != NOBODY => Ok(id),
+        _ => Err(full()),
+    }
+}
+
+impl<'d> Arena<'d> {
+    /// An arena for the notes on a stream.
+    pub(super) fn new(data: &'d [u8]) -> Self {
+        Self {
+            data,
+            ..Self::default()
+        }
+    }
+
+    /// A node that holds the items.
+    #[inline]
+    pub(super) fn node(&mut self, part: Part, items: &[Note], depth: u32) -> Result<Id, Kind> {
+        let start = id(self.items.len())?;
+        let len = id(items.len())?;
+        let node = id(self.nodes.len())?;
+        self.items.extend_from_slice(items);
+        self.nodes.push(Node {
+            start,
+            head: len,
+            next: NOBODY,
+            last: NOBODY,
+            len: if part == Part::Args { 0 } else { len },
+            depth,
+            entry: NOBODY,
+            user: NOBODY,
+            via: NOBODY,
+            part,
+            unsettled: false,
+            unbuilt: false,
+        });
+        Ok(node)
+    }
+
+    /// Adds items to a node.
+    #[inline]
+    pub(super) fn fill(&mut self, node: Id, part: Part, items: &[Note]) -> Result<(), Kind> {
+        let start = id(self.items.len())?;
+        let added = id(items.len())?;
+        let Some(owner) = self.nodes.get_mut(node as usize) else {
+            return Ok(());
+        };
+        if part != Part::State {
+            owner.len = owner.len.checked_add(added).ok_or_else(full)?;
+        }
+        let next = id(self.spans.len())?;
+        let (last_part, last_start, last_len, last_next) =
+            match self.spans.get_mut(owner.last as usize) {
+                Some(span) => (span.part, &mut span.start, &mut span.len, &mut span.next),
+                None => (
+                    owner.part,
+                    &mut owner.start,
+                    &mut owner.head,
+                    &mut owner.next,
+                ),
+            };
+        self.items.extend_from_slice(items);
+        let adjoins = u64::from(*last_start) + u64::from(*last_len) == u64::from(start);
+        if last_part == part && (*last_len == 0 || adjoins) {
+            if *last_len == 0 {
+                *last_start = start;
+            }
+            *last_len = last_len.checked_add(added).ok_or_else(full)?;
+            return Ok(());
+        }
+        *last_next = next;
+        owner.last = next;
+        self.spans.push(Span {
+            start,
+            len: added,
+            next: NOBODY,
+            part,
+        });
+        Ok(())
+    }
+
+    /// A node by its index.
+    #[inline]
+    pub(super) fn get(&self, node: Id) -> Option<&Node> {
+        self.nodes.get(node as usize)
+    }
+
+    /// A node by its index.
+    pub(super) fn get_mut(&mut self, node: Id) -> Option<&mut Node> {
+        self.nodes.get_mut(node as usize)
+    }
+
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The spans of a node, in the order in which they came.
+    pub(super) fn parts(&self, node: Id) -> impl Iterator<Item = (Part, &[Note])> {
+        let mut next = self.get(node).map(|node| Span {
+            start: node.start,
+            len: node.head,
+            next: node.next,
+            part: node.part,
+        });
+        std::iter::from_fn(move || {
+            let span = next?;
+            next = self.spans.get(span.next as usize).copied();
+            let start = span.start as usize;
+            let items = self.items.get(start..start + span.len as usize);
+            Some((span.part, items.unwrap_or_default()))
+        })
+    }
+
+    /// The items of one part of a node.
+    pub(super) fn items(&self, node: Id, part: Part) -> impl Iterator<Item = Note> {
+        self.parts(node)
+            .filter(move |(found, _)| *found == part)
+            .flat_map(|(_, items)| items.iter().copied())
+    }
+
+    /// One item of a sequence.
+    pub(super) fn item(&self, node: Id, index: usize) -> Option<Note> {
+        let mut index = index;
+        for (part, items) in self.parts(node) {
+            if part == Part::Items {
+                match items.get(index) {
+                    Some(item) => return Some(*item),
+                    None => index -= items.len(),
+                }
+            }
+        }
+        None
+    }
+
+    /// The items that a tuple, or a container filled at once, was made with.
+    pub(super) fn head(&self, node: Id) -> &[Note] {
+        self.parts(node).next().map_or(&[], |(_, items)| items)
+    }
+
+    /// Nesting of a value: 0 for an atom.
+    #[inline]
+    pub(super) fn depth(&self, note: Note) -> u32 {
+        note.node()
+            .and_then(|node| self.get(node))
+            .map_or(0, |node| node.depth)
+    }
+
+    /// Keeps a str.
+    pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
+        let at = id(self.texts.len())?;
+        self.texts.push(text);
+        Ok(Note::Str(Text { at, len: NOBODY }))
+    }
+
+    /// A str that is short enough to stay where it is in the stream, and known to be UTF-8.
+    #[inline]
+    pub(super) fn short_text(start: usize, len: usize) -> Option<Note> {
+        let (Ok(at), Ok(bytes)) = (Id::try_from(start), Id::try_from(len)) else {
+            return None;
+        };
+        (len <= SHORT).then_some(Note::Str(Text { at, len: bytes }))
+    }
+
+    /// What tells a text from every other place of the stream.
+    pub(super) fn text_key(text: Text) -> u64 {
+        u64::from(text.at) << 32 | u64::from(text.len)
+    }
+
+    /// Keeps bytes.
+    pub(super) fn blob(&mut self, bytes: Cow<'d, [u8]>) -> Result<Id, Kind> {
+        let index = id(self.blobs.len())?;
+        self.blobs.push(bytes);
+        Ok(index)
+    }
+
+    /// Keeps an int in two's complement, as a small one where it is.
+    pub(super) fn long(&mut self, twos: Cow<'d, [u8]>) -> Result<Note, Kind> {
+        let length = needed(&twos);
+        if length <= 8 {
+            return Ok(Note::Int(small(&twos)));
+        }
+        let twos = match twos {
+            Cow::Borrowed(twos) => Cow::Borrowed(twos.get(..length).unwrap_or_default()),
+            Cow::Owned(mut twos) => {
+                twos.truncate(length);
+                Cow::Owned(twos)
+            }
+        };
+        let index = id(self.longs.len())?;
+        self.longs.push(Long::new(twos));
+        Ok(Note::Long(index))
+    }
+
+    /// A str.
+    pub(super) fn str(&self, text: Text) -> &str {
+        if text.len == NOBODY {
+            return self.texts.get(text.at as usize).map_or("", |text| text);
+        }
+        let start = text.at as usize;
+        let bytes = self.data.get(start..start + text.len as usize);
+        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// Bytes by their index.
+    pub(super) fn bytes(&self, index: Id) -> &[u8] {
+        self.blobs.get(index as usize).map_or(&[], |bytes| bytes)
+    }
+
+    /// A long int by its index.
+    pub(super) fn get_long(&self, index: Id) -> Option<&Long<'d>> {
+        self.longs.get(index as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_two_words() {
+        assert_eq!(size_of::<Note>(), 16);
+    }
+
+    #[test]
+    fn a_container_may_be_filled_in_pieces() {
+        let mut arena = Arena::default();
+        let list = arena.node(Part::Items, &[], 1).unwrap();
+        let other = arena.node(Part::Items, &[Note::None], 1).unwrap();
+        for value in 0..10 {
+            arena.fill(list, Part::Items, &[Note::Int(value)]).unwrap();
+            if value % 3 == 0 {
+                arena.fill(other, Part::Items, &[Note::None]).unwrap();
+            }
+        }
+        let expected: Vec<Note> = (0..10).map(Note::Int).collect();
+        assert_eq!(arena.items(list, Part::Items).collect::<Vec<_>>(), expected);
+        assert_eq!(arena.item(list, 9), Some(Note::Int(9)));
+        assert_eq!(arena.item(list, 10), None);
+        assert_eq!(arena.get(list).map(|node| node.len), Some(10));
+        assert_eq!(arena.get(other).map(|node| node.len), Some(5));
+    }
+}

@@ -1,0 +1,126 @@
+//! BUILD: state given to what this stream made.
+
+use super::note::{Id, NOBODY, Note, Part};
+use super::world::{NoteWorld, Stop};
+use crate::error::Kind;
+use crate::machine::budget::Budget;
+use crate::machine::world::Site;
+use crate::policy::{Attempt, EntryId, Fields, Look, Meaning, Native, Plan, Refusal, Rights};
+
+impl NoteWorld<'_> {
+    /// BUILD.
+    pub(super) fn give_state(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Note,
+        state: Note,
+    ) -> Result<(), Stop> {
+        let (node, fresh) = match *object {
+            Note::Made { node, fresh } => (node, fresh),
+            Note::Global(index) | Note::Constructor(index) => {
+                let refusal = Refusal {
+                    attempt: "given state",
+                    why: "a class or function is never written to".into(),
+                };
+                self.settle(state);
+                self.uses.refuse(site, index, refusal, None);
+                return Ok(());
+            }
+            other => {
+                let kind = Kind::BadTarget(format!(
+                    "{} may not be given state",
+                    self.view(&other).describe()
+                ));
+                self.settle(state);
+                self.uses.refuse_value(site, kind, "given state");
+                return Ok(());
+            }
+        };
+        *object = Note::Made { node, fresh: false };
+        self.charge(budget, &[state])?;
+        if let Note::Tuple(parts) = state {
+            // Slot state, and the arguments that a partial object binds.
+            let parts: Vec<Note> = self.notes.head(parts).iter().take(4).copied().collect();
+            self.charge(budget, &parts)?;
+        }
+        let depth = self.notes.depth(state) + 1;
+        budget.depth(depth)?;
+        let quoted = self.judge_state(site, node, fresh, state);
+        budget.memory(quoted)?;
+        self.notes.fill(node, Part::State, &[state])?;
+        if let Some(made) = self.notes.get_mut(node) {
+            made.depth = made.depth.max(depth);
+        }
+        Ok(())
+    }
+
+    /// Asks the policy; returns the length of what a refusal quotes, which must cost as much as it says.
+    fn judge_state(&mut self, site: Site, node: Id, fresh: bool, state: Note) -> u64 {
+        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry(), node.user)) else {
+            return 0;
+        };
+        self.uses.record(user, Rights::STATE);
+        let Some(entry) = entry else {
+            self.settle(state);
+            return 0;
+        };
+        let meaning = self.policy.entry(entry).meaning;
+        if meaning != Meaning::Native(Native::Partial) {
+            self.settle(state);
+        }
+        let judged = if fresh || self.may_be_built_again(entry) {
+            self.policy.judge(self, entry, Attempt::State(&state))
+        } else {
+            Err(Refusal {
+                attempt: "given state",
+                why: "it was built before, or is a copy from the memo".into(),
+            })
+        };
+        match judged {
+            Ok(Plan::PartialNew { class }) => self.bind_partial(node, class, state),
+            Ok(_) => {
+                if let Some(made) = self.notes.get_mut(node) {
+                    made.unbuilt = false;
+                }
+            }
+            Err(_) if self.is_nothing(state) => {}
+            Err(refusal) => {
+                let quoted = refusal.why.len() as u64;
+                self.uses.refuse(site, user, refusal, Some(node));
+                if let Some(made) = self.notes.get_mut(node) {
+                    made.unbuilt = false;
+                }
+                return quoted;
+            }
+        }
+        0
+    }
+
+    /// Whether BUILD runs no hook of the class, so that a second one only sets attributes again.
+    fn may_be_built_again(&self, entry: EntryId) -> bool {
+        let entry = self.policy.entry(entry);
+        match entry.meaning {
+            Meaning::Native(native) => !matches!(native, Native::Uuid | Native::Partial),
+            Meaning::Object => entry
+                .grant()
+                .is_none_or(|grant| grant.fields != Fields::Setstate),
+            Meaning::Scope => false,
+        }
+    }
+
+    /// `(cls.__new__, (cls, *args), kwargs, None)` was judged: the partial object stands for that instance.
+    fn bind_partial(&mut self, node: Id, class: EntryId, state: Note) {
+        let bound = Look::item(self, &state, 1).unwrap_or_default();
+        let args: Vec<Note> = bound
+            .node()
+            .map(|node| self.notes.head(node).to_vec())
+            .unwrap_or_default();
+        self.settle_args(&args, 1);
+        if let Some(keywords) = Look::item(self, &state, 2) {
+            self.settle(keywords);
+        }
+        let user = args.first().map_or(NOBODY, |class| self.user(*class));
+        self.partials.insert(node, (class, user));
+    }
+}

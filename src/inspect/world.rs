@@ -1,0 +1,458 @@
+//! The world of notes: what each thing that a pickle makes is, when nothing is made.
+//!
+//! Asks the policy where the loader does, and goes on after a refusal: what was refused becomes an instance of nothing,
+//! so that the rest of the stream is still looked at. Imports nothing, calls nothing.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use super::note::{Arena, Id, NOBODY, Note, Part};
+use super::settle::cut;
+use super::uses::Uses;
+use super::{Buffers, Encoding, Options, long};
+use crate::error::Kind;
+use crate::machine::budget::{Budget, size};
+use crate::machine::hashing::Collisions;
+use crate::machine::world::{Done, Made, Role, Site, World};
+use crate::policy::{Attempt, EntryId, Policy, Rights};
+use crate::stream::text;
+
+/// A world whose values are notes.
+pub(super) struct NoteWorld<'d> {
+    pub(super) data: &'d [u8],
+    pub(super) policy: &'d Policy,
+    pub(super) options: &'d Options,
+    pub(super) notes: Arena<'d>,
+    pub(super) uses: Uses,
+    pub(super) collisions: Collisions,
+    /// Hashes of frozensets, by node.
+    pub(super) frozen: HashMap<Id, i64>,
+    /// Hashes of texts that stood in a key.
+    pub(super) hashed: RefCell<HashMap<(u8, u64), i64>>,
+    pub(super) persistent_ids: Vec<String>,
+    pub(super) persistent_count: u64,
+    pub(super) extension_codes: Vec<u32>,
+    pub(super) buffers: u64,
+    /// `functools.partial` objects that will make an instance: its class, and the use of that class.
+    pub(super) partials: HashMap<Id, (EntryId, Id)>,
+}
+
+/// Persistent ids and extension codes that a report shows.
+const SHOWN: usize = 100;
+
+/// The end of an inspection: a limit, or a fault of the data.
+#[derive(Debug)]
+pub(super) struct Stop(pub(super) Box<Kind>);
+
+impl From<Kind> for Stop {
+    #[cold]
+    fn from(kind: Kind) -> Self {
+        Stop(Box::new(kind))
+    }
+}
+
+impl<'d> NoteWorld<'d> {
+    pub(super) fn new(data: &'d [u8], policy: &'d Policy, options: &'d Options) -> Self {
+        Self {
+            data,
+            policy,
+            options,
+            notes: Arena::new(data),
+            uses: Uses::new(policy.is_unrestricted()),
+            collisions: Collisions::default(),
+            frozen: HashMap::new(),
+            hashed: RefCell::default(),
+            persistent_ids: Vec::new(),
+            persistent_count: 0,
+            extension_codes: Vec::new(),
+            buffers: 0,
+            partials: HashMap::new(),
+        }
+    }
+
+    /// The same bytes with the lifetime of the stream, if that is where they are.
+    #[inline]
+    fn borrowed(&self, bytes: &[u8]) -> Option<&'d [u8]> {
+        let start = self.offset(bytes)?;
+        self.data.get(start..start.checked_add(bytes.len())?)
+    }
+
+    /// Where in the stream bytes are, if they are in it.
+    #[inline]
+    fn offset(&self, bytes: &[u8]) -> Option<usize> {
+        let start = bytes
+            .as_ptr()
+            .addr()
+            .checked_sub(self.data.as_ptr().addr())?;
+        (start.checked_add(bytes.len())? <= self.data.len()).then_some(start)
+    }
+
+    fn keep(&self, bytes: &[u8]) -> Cow<'d, [u8]> {
+        match self.borrowed(bytes) {
+            Some(bytes) => Cow::Borrowed(bytes),
+            None => Cow::Owned(bytes.to_vec()),
+        }
+    }
+}
+
+/// What a str takes: one byte a character while it is ASCII, up to four otherwise.
+fn text_memory(utf8: &[u8], ascii: bool) -> u64 {
+    if ascii {
+        return size::ASCII + utf8.len() as u64;
+    }
+    let characters = utf8.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64;
+    let width = match utf8.iter().max() {
+        Some(0xf0..) => 4,
+        Some(0xc4..) => 2,
+        _ => 1,
+    };
+    size::TEXT + characters * width
+}
+
+impl World for NoteWorld<'_> {
+    type Value = Note;
+    type Fault = Stop;
+
+    #[inline(always)]
+    fn is_hole(value: &Note) -> bool {
+        matches!(value, Note::Hole)
+    }
+
+    #[inline(always)]
+    fn share(&mut self, value: &Note) -> Note {
+        match *value {
+            Note::Made { node, .. } => Note::Made { node, fresh: false },
+            other => other,
+        }
+    }
+
+    fn none(&mut self) -> Note {
+        Note::None
+    }
+
+    fn bool(&mut self, value: bool) -> Note {
+        Note::Bool(value)
+    }
+
+    fn int(&mut self, value: i64) -> Made<Self> {
+        Ok(Note::Int(value))
+    }
+
+    fn long(&mut self, bytes: &[u8]) -> Made<Self> {
+        let twos = self.keep(bytes);
+        Ok(self.notes.long(twos)?)
+    }
+
+    fn decimal(&mut self, digits: &[u8]) -> Made<Self> {
+        Ok(self.notes.long(Cow::Owned(long::twos_of(digits)))?)
+    }
+
+    fn float(&mut self, value: f64) -> Made<Self> {
+        Ok(Note::Float(value))
+    }
+
+    #[inline]
+    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
+        let ascii = utf8.is_ascii();
+        budget.memory(text_memory(utf8, ascii))?;
+        if let Some(start) = self.offset(utf8)
+            && (ascii || std::str::from_utf8(utf8).is_ok())
+            && let Some(short) = Arena::short_text(start, utf8.len())
+        {
+            return Ok(short);
+        }
+        if let Some(bytes) = self.borrowed(utf8)
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Ok(self.notes.text(Cow::Borrowed(text))?);
+        }
+        if text::check_utf8(utf8)? {
+            let owned = String::from_utf8_lossy(utf8).into_owned();
+            return Ok(self.notes.text(Cow::Owned(owned))?);
+        }
+        let kept = self.keep(utf8);
+        Ok(Note::Surrogates(self.notes.blob(kept)?))
+    }
+
+    fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self> {
+        match self.options.encoding {
+            Encoding::Bytes => {
+                budget.memory(size::BYTES + bytes.len() as u64)?;
+                self.bytes(bytes)
+            }
+            _ if bytes.is_ascii() => self.unicode(budget, bytes, Role::Value),
+            Encoding::Ascii => {
+                let at = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+                let reason = "ordinal not in range(128)";
+                Err(text::bad_text("ascii", bytes, at, at + 1, reason).into())
+            }
+            Encoding::Latin1 => {
+                let decoded: String = bytes.iter().copied().map(char::from).collect();
+                budget.memory(text_memory(decoded.as_bytes(), false))?;
+                Ok(self.notes.text(Cow::Owned(decoded))?)
+            }
+            Encoding::Other => {
+                budget.memory(size::TEXT + bytes.len() as u64)?;
+                let kept = self.keep(bytes);
+                Ok(Note::Encoded(self.notes.blob(kept)?))
+            }
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
+        let kept = self.keep(bytes);
+        Ok(Note::Bytes(self.notes.blob(kept)?))
+    }
+
+    fn bytearray(&mut self, bytes: &[u8]) -> Made<Self> {
+        let kept = self.keep(bytes);
+        Ok(Note::ByteArray(self.notes.blob(kept)?))
+    }
+
+    fn tuple(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
+        let mut depth = 0;
+        let mut unsettled = false;
+        for item in items.iter() {
+            depth = depth.max(self.notes.depth(*item));
+            match *item {
+                Note::Global(_) | Note::Constructor(_) => unsettled = true,
+                Note::Tuple(inner) => {
+                    unsettled |= self.notes.get(inner).is_some_and(|inner| inner.unsettled);
+                }
+                Note::Made { node, .. } => self.settle_made(node),
+                _ => {}
+            }
+        }
+        budget.depth(depth + 1)?;
+        let node = self.notes.node(Part::Items, items, depth + 1)?;
+        if unsettled && let Some(tuple) = self.notes.get_mut(node) {
+            tuple.unsettled = true;
+        }
+        Ok(Note::Tuple(node))
+    }
+
+    #[inline]
+    fn list(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
+        let depth = self.settle_all(budget, items)?;
+        Ok(Note::List(self.notes.node(Part::Items, items, depth)?))
+    }
+
+    #[inline]
+    fn dict(&mut self, budget: &mut Budget, pairs: &mut [Note]) -> Made<Self> {
+        let depth = self.settle_all(budget, pairs)?;
+        let node = self.notes.node(Part::Pairs, pairs, depth)?;
+        self.price_pairs(budget, node, pairs)?;
+        Ok(Note::Dict(node))
+    }
+
+    fn set(&mut self) -> Made<Self> {
+        Ok(Note::Set(self.notes.node(Part::Items, &[], 1)?))
+    }
+
+    fn frozenset(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
+        let depth = self.settle_all(budget, items)?;
+        let node = self.notes.node(Part::Items, items, depth)?;
+        self.price_items(budget, node, items)?;
+        let hash = self.frozen_hash(items);
+        self.frozen.insert(node, hash);
+        Ok(Note::FrozenSet(node))
+    }
+
+    #[inline]
+    fn extend(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Note,
+        items: &mut [Note],
+    ) -> Done<Self> {
+        let node = match *target {
+            Note::List(node) => Some(node),
+            other => self.may_fill(site, other, Attempt::Append, Rights::APPEND),
+        };
+        match node {
+            Some(node) => self.fill(budget, node, Part::Items, items),
+            None => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn set_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Note,
+        pairs: &mut [Note],
+    ) -> Done<Self> {
+        let node = match *target {
+            Note::Dict(node) => Some(node),
+            other => self.may_fill(site, other, Attempt::Items, Rights::ITEMS),
+        };
+        match node {
+            Some(node) => {
+                self.fill(budget, node, Part::Pairs, pairs)?;
+                self.price_pairs(budget, node, pairs)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn add_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Note,
+        items: &mut [Note],
+    ) -> Done<Self> {
+        let node = match *target {
+            Note::Set(node) => Some(node),
+            other => self.may_fill(site, other, Attempt::Add, Rights::ADD),
+        };
+        match node {
+            Some(node) => {
+                self.fill(budget, node, Part::Items, items)?;
+                self.price_items(budget, node, items)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn global(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
+        Ok(self.name(site, &cut(module), &cut(name)))
+    }
+
+    fn stack_global(&mut self, site: Site, module: Note, name: Note) -> Made<Self> {
+        let (Note::Str(module), Note::Str(name)) = (module, name) else {
+            if self.is_nothing(module) || self.is_nothing(name) {
+                return self.nothing(NOBODY, &[], 1);
+            }
+            return Err(Kind::StackGlobalType.into());
+        };
+        let module = cut(self.notes.str(module)).into_owned();
+        let name = cut(self.notes.str(name)).into_owned();
+        Ok(self.name(site, &module, &name))
+    }
+
+    fn extension(&mut self, site: Site, code: u32) -> Made<Self> {
+        if self.extension_codes.len() < SHOWN && !self.extension_codes.contains(&code) {
+            self.extension_codes.push(code);
+        }
+        let policy = self.policy;
+        if let Some((module, name)) = policy.extension(code) {
+            return Ok(self.name(site, module, name));
+        }
+        self.uses
+            .refuse_value(site, Kind::UnknownExtension(code), "extension");
+        self.nothing(NOBODY, &[], 1)
+    }
+
+    fn reduce(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Note,
+        args: Note,
+    ) -> Made<Self> {
+        self.call(site, budget, callable, args)
+    }
+
+    fn reduce_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Note,
+        args: &mut [Note],
+    ) -> Made<Self> {
+        self.call_items(site, budget, callable, args)
+    }
+
+    fn newobj(&mut self, site: Site, budget: &mut Budget, class: Note, args: Note) -> Made<Self> {
+        self.new_object(site, budget, class, args, None)
+    }
+
+    fn newobj_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: &mut [Note],
+    ) -> Made<Self> {
+        self.new_items(site, budget, class, args, None)
+    }
+
+    fn newobj_ex(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: Note,
+        kwargs: Note,
+    ) -> Made<Self> {
+        self.new_object(site, budget, class, args, Some(kwargs))
+    }
+
+    fn instance(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Note,
+        args: &mut [Note],
+    ) -> Made<Self> {
+        if args.is_empty() {
+            self.new_items(site, budget, class, args, None)
+        } else {
+            self.call_items(site, budget, class, args)
+        }
+    }
+
+    fn build(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Note,
+        state: Note,
+    ) -> Done<Self> {
+        self.give_state(site, budget, object, state)
+    }
+
+    fn persistent(&mut self, site: Site, id: Note) -> Made<Self> {
+        self.settle(id);
+        self.persistent_count += 1;
+        if self.persistent_ids.len() < SHOWN {
+            let shown = self.show(id);
+            self.persistent_ids.push(shown);
+        }
+        if !self.options.has_persistent_load {
+            self.uses
+                .refuse_value(site, Kind::NoPersistentLoad, "persistent id");
+        }
+        let depth = self.notes.depth(id) + 1;
+        let node = self.notes.node(Part::PersistentId, &[id], depth)?;
+        Ok(Note::External(node))
+    }
+
+    fn next_buffer(&mut self, site: Site) -> Made<Self> {
+        self.buffers += 1;
+        match self.options.buffers {
+            Buffers::None => self.uses.refuse_value(site, Kind::NoBuffers, "buffer"),
+            Buffers::Count(count) if self.buffers > count => {
+                self.uses
+                    .refuse_value(site, Kind::BuffersExhausted, "buffer");
+            }
+            Buffers::Count(_) | Buffers::Unlimited => {}
+        }
+        Ok(Note::External(self.notes.node(Part::Items, &[], 1)?))
+    }
+
+    fn readonly_buffer(&mut self, site: Site, buffer: Note) -> Made<Self> {
+        if !matches!(
+            buffer,
+            Note::External(_) | Note::Bytes(_) | Note::ByteArray(_)
+        ) {
+            let kind = Kind::BadOperand("READONLY_BUFFER requires a buffer".into());
+            self.uses.refuse_value(site, kind, "read-only buffer");
+        }
+        Ok(Note::External(self.notes.node(Part::Items, &[], 1)?))
+    }
+}

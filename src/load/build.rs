@@ -1,0 +1,159 @@
+//! BUILD: state for an instance that this stream made, once.
+//!
+//! `__setstate__` is looked up on the type, keys are exact strings and no dunder names, slots are set through the type.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::ffi::{self, Survey, Tag, Value};
+use super::{Fault, PyWorld, Symbol};
+use crate::error::Kind;
+use crate::machine::budget::Budget;
+use crate::machine::world::{Done, Site};
+use crate::policy::{Attempt, EntryId, Fields, Meaning, Plan};
+
+impl<'a, 'py> PyWorld<'a, 'py> {
+    pub(super) fn give_state(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        mut state: Value,
+    ) -> Done<Self> {
+        if object.tag() == Tag::Free || self.free {
+            self.materialize(object)?;
+            return self.build_free(object, &state);
+        }
+        let id = match object.tag() {
+            Tag::Fresh | Tag::Made => EntryId(object.entry()),
+            Tag::Global => return Err(self.never_written(EntryId(object.entry()), "given state")),
+            Tag::Symbol => return self.build_partial(object, &state),
+            _ => {
+                let what = self.describe(object);
+                return Err(Kind::BadTarget(format!(
+                    "BUILD on {what}: only an instance that this stream made may be given state"
+                ))
+                .into());
+            }
+        };
+        let _ = site;
+        let plan = self.judge(id, Attempt::State(&state))?;
+        if object.tag() == Tag::Made && !self.may_build_again(id) {
+            return Err(self.built_before(id));
+        }
+        self.materialize(&mut state)?;
+        let depth = Survey::of(std::slice::from_ref(&state)).depth() + 1;
+        budget.depth(depth)?;
+        if depth > object.depth() {
+            object.set_depth(depth);
+        }
+        match plan {
+            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
+                self.set_state(id, object, &state)?
+            }
+            Plan::AsIs => self.set_attributes(object.bound(self.py), state.bound(self.py))?,
+            plan => self.set_native_state(plan, object, &state)?,
+        }
+        if object.tag() == Tag::Fresh {
+            object.set_tag(Tag::Made);
+        }
+        object.set_symbolic(false);
+        Ok(())
+    }
+
+    /// A pickler that meets an object again while it saves that object's arguments writes its state twice, the second
+    /// time on a copy from the memo. That is harmless where state is set by key, and refused where a hook receives it.
+    fn may_build_again(&self, id: EntryId) -> bool {
+        let entry = self.policy.entry(id);
+        entry.meaning == Meaning::Object
+            && entry
+                .grant()
+                .is_some_and(|grant| grant.fields != Fields::Setstate)
+    }
+
+    #[cold]
+    fn built_before(&self, id: EntryId) -> Fault {
+        let entry = self.policy.entry(id);
+        Kind::ForbiddenCall {
+            module: entry.module.to_string(),
+            name: entry.name.to_string(),
+            attempt: "given state",
+            why: "an instance is given state once, by the opcodes that made it".into(),
+        }
+        .into()
+    }
+
+    /// `functools.partial(cls.__new__, …)` gets the class and its arguments as state.
+    fn build_partial(&mut self, object: &mut Value, state: &Value) -> Done<Self> {
+        let Some(Symbol::Partial(id)) = self.symbol_of(object) else {
+            return Err(Kind::BadTarget("BUILD on arguments of a call".into()).into());
+        };
+        let Plan::PartialNew { class } = self.judge(*id, Attempt::State(state))? else {
+            return Err(Kind::BadTarget("BUILD on a functools.partial".into()).into());
+        };
+        use crate::policy::Look;
+        let args = self.item(state, 1).unwrap_or_default();
+        let count = match self.view(&args) {
+            crate::policy::View::Tuple(count) => count,
+            _ => 0,
+        };
+        let args = (1..count).filter_map(|at| self.item(&args, at)).collect();
+        let keywords = self
+            .item(state, 2)
+            .map(|keywords| self.pairs(&keywords))
+            .unwrap_or_default();
+        let keywords = keywords
+            .into_iter()
+            .flat_map(|(key, value)| [key, value])
+            .collect();
+        *object = self.symbol(Symbol::PartialNew(class, args, keywords));
+        Ok(())
+    }
+
+    /// State of an allowed class, as `pickle` gives it.
+    fn set_state(&mut self, id: EntryId, object: &Value, state: &Value) -> Done<Self> {
+        self.prepare(id)?;
+        let resolved = self.resolve(id)?;
+        let instance = object.bound(self.py);
+        if let Some(setstate) = resolved.shape.setstate(&instance.get_type())? {
+            setstate.call1((instance, state.bound(self.py)))?;
+            return Ok(());
+        }
+        self.set_attributes(instance, state.bound(self.py))
+    }
+
+    /// The default `__setstate__`: a dict for `__dict__`, or a pair whose second is for slots. Keys were judged.
+    fn set_attributes(
+        &self,
+        instance: &Bound<'py, PyAny>,
+        state: &Bound<'py, PyAny>,
+    ) -> Done<Self> {
+        let (state, slots) = match state.cast_exact::<PyTuple>() {
+            Ok(pair) if pair.len() == 2 => (pair.get_item(0)?, Some(pair.get_item(1)?)),
+            _ => (state.clone(), None),
+        };
+        if !state.is_none() {
+            let state = state
+                .cast_exact::<PyDict>()
+                .map_err(|_| Kind::StateNotDict)?;
+            let attributes = instance.getattr("__dict__")?;
+            for (key, value) in state {
+                let mut key = Value::plain(key);
+                ffi::intern(&mut key);
+                attributes.set_item(key.bound(self.py), value)?;
+            }
+        }
+        if let Some(slots) = slots.filter(|slots| !slots.is_none()) {
+            let slots = slots
+                .cast_exact::<PyDict>()
+                .map_err(|_| Kind::SlotStateNotDict)?;
+            for (key, value) in slots {
+                instance.setattr(
+                    key.cast::<pyo3::types::PyString>().map_err(PyErr::from)?,
+                    value,
+                )?;
+            }
+        }
+        Ok(())
+    }
+}

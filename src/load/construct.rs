@@ -1,0 +1,423 @@
+//! REDUCE, NEWOBJ, NEWOBJ_EX, INST, OBJ and BUILD under the policy.
+//!
+//! Only names of the policy are called; each attempt is judged once, with its arguments, before anything happens.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::ffi::{self, Survey, Tag, Value};
+use super::{Fault, PyWorld, Symbol};
+use crate::error::Kind;
+use crate::machine::budget::Budget;
+use crate::machine::world::{Made, Site};
+use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
+
+impl<'a, 'py> PyWorld<'a, 'py> {
+    /// Asks the policy.
+    #[inline]
+    pub(super) fn judge(&self, id: EntryId, attempt: Attempt<'_, Value>) -> Result<Plan, Fault> {
+        self.policy
+            .judge(self, id, attempt)
+            .map_err(|refusal| self.refused(id, refusal))
+    }
+
+    #[cold]
+    pub(super) fn refused(&self, id: EntryId, refusal: Refusal) -> Fault {
+        let entry = self.policy.entry(id);
+        Kind::ForbiddenCall {
+            module: entry.module.to_string(),
+            name: entry.name.to_string(),
+            attempt: refusal.attempt,
+            why: refusal.why,
+        }
+        .into()
+    }
+
+    /// A value where only a name of the policy may stand.
+    #[cold]
+    fn not_a_name(&self, value: &Value, attempt: &str) -> Fault {
+        let what = self.describe(value);
+        Kind::BadTarget(format!(
+            "{what} may not be {attempt}: only a name of the policy may"
+        ))
+        .into()
+    }
+
+    /// The items of an argument tuple, with their provenance.
+    fn unpack(&self, args: &Value, opcode: &'static str) -> Result<Vec<Value>, Fault> {
+        if let Some(Symbol::Args(items)) = self.symbol_of(args) {
+            return Ok(items.clone());
+        }
+        if args.has_object()
+            && let Ok(tuple) = args.bound(self.py).cast_exact::<PyTuple>()
+        {
+            return Ok(tuple.iter().map(|item| self.classify(item)).collect());
+        }
+        Err(Kind::BadType(format!(
+            "{opcode} expected an arg tuple, got {}",
+            self.describe(args)
+        ))
+        .into())
+    }
+
+    /// REDUCE with a tuple that stands on the stack.
+    pub(super) fn call_with_tuple(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: Value,
+    ) -> Made<Self> {
+        if callable.tag() == Tag::Free || self.free {
+            return self.call_free(&callable, &args);
+        }
+        let depth = args.depth();
+        let mut items = self.unpack(&args, "REDUCE")?;
+        let mut value = self.call(site, budget, callable, &mut items)?;
+        if value.depth() < depth {
+            value.set_depth(depth);
+        }
+        Ok(value)
+    }
+
+    /// REDUCE with its arguments.
+    pub(super) fn call(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        match callable.tag() {
+            Tag::Global => {
+                let id = EntryId(callable.entry());
+                let plan = self.judge(id, Attempt::Call(args))?;
+                self.carry_out(site, budget, id, plan, args)
+            }
+            Tag::Free => {
+                let args = ffi::tuple(self.py, args, Survey::of(args))?;
+                self.call_free(&callable, &args)
+            }
+            Tag::Symbol => self.call_partial(site, budget, &callable, args),
+            _ if self.free => {
+                let args = ffi::tuple(self.py, args, Survey::of(args))?;
+                self.call_free(&callable, &args)
+            }
+            _ => Err(self.not_a_name(&callable, "called")),
+        }
+    }
+
+    /// Calls the placeholder of `functools.partial(cls.__new__, cls, …)`, as protocols 2 and 3 spell NEWOBJ_EX.
+    fn call_partial(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: &Value,
+        args: &[Value],
+    ) -> Made<Self> {
+        match self.symbol_of(callable) {
+            Some(Symbol::PartialNew(class, new_args, kwargs)) if args.is_empty() => {
+                let (class, mut new_args, kwargs) = (*class, new_args.clone(), kwargs.clone());
+                self.make_with_keywords(site, budget, class, &mut new_args, &kwargs)
+            }
+            _ => Err(self.not_a_name(callable, "called")),
+        }
+    }
+
+    /// Does what was judged.
+    fn carry_out(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        id: EntryId,
+        plan: Plan,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        let depth = Survey::of(args).depth() + 1;
+        budget.depth(depth)?;
+        let mut value = match plan {
+            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
+                self.call_object(id, args)?
+            }
+            Plan::NewObj { class } => {
+                let plan = self.judge(class, Attempt::New(&args[1..]))?;
+                self.instance_of(class, plan, &mut args[1..])?
+            }
+            Plan::NewObjEx { class } => {
+                let (mut new_args, kwargs) = (
+                    self.unpack(&args[1], "NEWOBJ_EX")?,
+                    self.keywords(&args[2])?,
+                );
+                self.make_with_keywords(site, budget, class, &mut new_args, &kwargs)?
+            }
+            Plan::Reconstruct { class, base, state } => {
+                self.reconstruct(budget, class, base, state, args)?
+            }
+            Plan::Attribute(id) => self.mention(id)?,
+            Plan::Constructor(id) => self.symbol(Symbol::Constructor(id)),
+            Plan::Partial(id) => self.symbol(Symbol::Partial(id)),
+            plan => self.build_native(budget, id, plan, args)?,
+        };
+        if value.has_object() && depth > value.depth() {
+            value.set_depth(depth);
+        }
+        Ok(value)
+    }
+
+    /// Calls the real class or function.
+    fn call_object(&mut self, id: EntryId, args: &mut [Value]) -> Made<Self> {
+        self.prepare(id)?;
+        self.settle(args)?;
+        let resolved = self.resolve(id)?;
+        let callable = resolved.object.bind(self.py).clone();
+        if resolved.shape.is_enum
+            && let [value] = args
+        {
+            return super::native::enums::member(&callable, value.bound(self.py))
+                .map(|member| self.returned(member));
+        }
+        let args = ffi::tuple(self.py, args, Survey::of(args))?;
+        let result = callable.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)?;
+        Ok(self.returned(result))
+    }
+
+    /// What an allowed callable returned: an instance of a policy class may be built on, a plain value is one, anything
+    /// else is somebody else's.
+    fn returned(&mut self, object: Bound<'py, PyAny>) -> Value {
+        if let Some(id) = self.entry_of_type(object.get_type_ptr() as usize) {
+            return Value::new(object, Tag::Fresh, id.0);
+        }
+        let mutable = object.is_exact_instance_of::<pyo3::types::PyList>()
+            || object.is_exact_instance_of::<PyDict>()
+            || object.is_exact_instance_of::<pyo3::types::PySet>()
+            || object.cast::<PyType>().is_ok()
+            || object.is_callable();
+        if mutable {
+            Value::new(object, Tag::External, 0)
+        } else {
+            Value::plain(object)
+        }
+    }
+
+    /// An instance that this stream made through an entry.
+    pub(super) fn made(&mut self, object: Bound<'py, PyAny>, id: EntryId) -> Value {
+        let address = object.get_type_ptr() as usize;
+        if self.last_type != (address, id) {
+            self.types.insert(address, id);
+            self.last_type = (address, id);
+        }
+        Value::new(object, Tag::Fresh, id.0)
+    }
+
+    /// NEWOBJ with a tuple that stands on the stack.
+    pub(super) fn new_with_tuple(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: Value,
+    ) -> Made<Self> {
+        if class.tag() == Tag::Free || self.free {
+            return self.new_free(&class, &args, None, "NEWOBJ");
+        }
+        let mut items = self.unpack(&args, "NEWOBJ")?;
+        self.new_instance(site, budget, class, &mut items)
+    }
+
+    /// NEWOBJ with its arguments.
+    pub(super) fn new_instance(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        match class.tag() {
+            Tag::Global => {
+                let id = EntryId(class.entry());
+                let plan = self.judge(id, Attempt::New(args))?;
+                let depth = Survey::of(args).depth() + 1;
+                budget.depth(depth)?;
+                let mut value = self.instance_of(id, plan, args)?;
+                value.set_depth(depth);
+                Ok(value)
+            }
+            Tag::Free => {
+                let args = ffi::tuple(self.py, args, Survey::of(args))?;
+                self.new_free(&class, &args, None, "NEWOBJ")
+            }
+            _ if self.free => {
+                let args = ffi::tuple(self.py, args, Survey::of(args))?;
+                self.new_free(&class, &args, None, "NEWOBJ")
+            }
+            _ => Err(self.not_a_name(&class, "instantiated")),
+        }
+    }
+
+    /// `cls.__new__(cls, *args)`, judged.
+    fn instance_of(&mut self, id: EntryId, plan: Plan, args: &mut [Value]) -> Made<Self> {
+        self.prepare(id)?;
+        self.settle(args)?;
+        let class = self.class(id)?;
+        let args = ffi::tuple(self.py, args, Survey::of(args))?;
+        let object = ffi::new_object(&class, args.bound(self.py), None)?;
+        let mut value = self.made(object, id);
+        if plan == Plan::Unbuilt {
+            value.set_symbolic(true);
+        }
+        Ok(value)
+    }
+
+    /// NEWOBJ_EX.
+    pub(super) fn new_with_keywords(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: Value,
+        kwargs: Value,
+    ) -> Made<Self> {
+        match class.tag() {
+            Tag::Global => {
+                let (mut args, kwargs) =
+                    (self.unpack(&args, "NEWOBJ_EX")?, self.keywords(&kwargs)?);
+                self.make_with_keywords(site, budget, EntryId(class.entry()), &mut args, &kwargs)
+            }
+            Tag::Free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
+            _ if self.free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
+            _ => Err(self.not_a_name(&class, "instantiated")),
+        }
+    }
+
+    fn make_with_keywords(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        class: EntryId,
+        args: &mut [Value],
+        kwargs: &[Value],
+    ) -> Made<Self> {
+        self.judge(class, Attempt::NewEx(args, kwargs))?;
+        let depth = Survey::of(args).depth().max(Survey::of(kwargs).depth()) + 1;
+        budget.depth(depth)?;
+        self.prepare(class)?;
+        self.settle(args)?;
+        let keywords = PyDict::new(self.py);
+        for pair in kwargs.chunks_exact(2) {
+            let mut value = pair[1].clone();
+            self.materialize(&mut value)?;
+            keywords.set_item(pair[0].bound(self.py), value.bound(self.py))?;
+        }
+        let args = ffi::tuple(self.py, args, Survey::of(args))?;
+        let object = ffi::new_object(
+            &self.class(class)?,
+            args.bound(self.py),
+            Some(keywords.as_any()),
+        )?;
+        let mut value = self.made(object, class);
+        value.set_depth(depth);
+        Ok(value)
+    }
+
+    /// Keywords, flattened to keys and values; every key an exact str.
+    fn keywords(&self, kwargs: &Value) -> Result<Vec<Value>, Fault> {
+        let wrong = || {
+            Fault::from(Kind::BadType(format!(
+                "NEWOBJ_EX expected a kwargs dict, got {}",
+                self.describe(kwargs)
+            )))
+        };
+        if !kwargs.has_object() {
+            return Err(wrong());
+        }
+        let object = kwargs.bound(self.py);
+        let dict = object.cast_exact::<PyDict>().map_err(|_| wrong())?;
+        let mut flat = Vec::new();
+        for (key, value) in dict {
+            let key = self.classify(key);
+            if !key.is_str() {
+                return Err(Kind::BadType("NEWOBJ_EX keywords must be strings".into()).into());
+            }
+            flat.push(key);
+            flat.push(self.classify(value));
+        }
+        Ok(flat)
+    }
+
+    /// `copyreg._reconstructor(class, base, state)`: `base.__new__(class, state)`, and `base.__init__` for a container.
+    fn reconstruct(
+        &mut self,
+        budget: &mut Budget,
+        class: EntryId,
+        base: EntryId,
+        state: Option<usize>,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        self.prepare(class)?;
+        let kind = self.class(class)?;
+        let base = self.class(base)?;
+        let plan = if self.policy.entry(class).meaning == Meaning::Object {
+            Plan::AsIs
+        } else {
+            self.judge(class, Attempt::New(&[]))?
+        };
+        let object = match state.and_then(|at| args.get_mut(at)) {
+            None => ffi::new_object(&kind, PyTuple::empty(self.py).as_any(), None)?,
+            Some(state) => {
+                self.materialize(state)?;
+                self.charge_copy(budget, state)?;
+                if hashes(&base) {
+                    self.price_keys(budget, state, false)?;
+                }
+                let state = state.bound(self.py);
+                let object = base.getattr("__new__")?.call1((&kind, state))?;
+                let object_init = self.py.get_type::<PyAny>().getattr("__init__")?;
+                let init = base.getattr("__init__")?;
+                if !init.is(&object_init) {
+                    init.call1((&object, state))?;
+                }
+                object
+            }
+        };
+        let mut value = self.made(object, class);
+        if plan == Plan::Unbuilt {
+            value.set_symbolic(true);
+        }
+        Ok(value)
+    }
+
+    /// INST and OBJ, as CPython's `instantiate`: a class without arguments is made by `__new__`, anything else is called.
+    pub(super) fn instantiate(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        match class.tag() {
+            Tag::Free => self.instantiate_free(&class, args),
+            _ if self.free => self.instantiate_free(&class, args),
+            Tag::Global if args.is_empty() && self.is_class(EntryId(class.entry()))? => {
+                self.new_instance(site, budget, class, args)
+            }
+            _ => self.call(site, budget, class, args),
+        }
+    }
+
+    /// Whether an entry stands for a class: known for natives, looked up for the rest.
+    fn is_class(&mut self, id: EntryId) -> Result<bool, Fault> {
+        if self.policy.entry(id).meaning != Meaning::Object {
+            return Ok(true);
+        }
+        self.prepare(id)?;
+        Ok(self.resolve(id)?.shape.is_class)
+    }
+}
+
+/// Whether a plain base hashes what it is made of.
+fn hashes(base: &Bound<'_, PyType>) -> bool {
+    let py = base.py();
+    base.is(py.get_type::<pyo3::types::PySet>())
+        || base.is(py.get_type::<pyo3::types::PyFrozenSet>())
+        || base.is(py.get_type::<PyDict>())
+}

@@ -1,0 +1,209 @@
+//! APPEND(S), SETITEM(S), ADDITEMS: exact containers of this stream, and instances whose entry may be filled.
+//!
+//! Never an attribute found on an instance: `append`, `extend` and `add` are looked up on the type.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use super::ffi::{self, Tag, Value};
+use super::{Fault, PyWorld};
+use crate::error::Kind;
+use crate::machine::budget::Budget;
+use crate::machine::world::{Done, Site};
+use crate::policy::{Attempt, EntryId};
+
+impl PyWorld<'_, '_> {
+    /// Sets pairs in an exact dict.
+    #[inline(always)]
+    pub(super) fn fill_dict(
+        &mut self,
+        budget: &mut Budget,
+        dict: &mut Value,
+        pairs: &mut [Value],
+    ) -> Done<Self> {
+        let survey = self.settle(pairs)?;
+        let depth = Self::nest(budget, survey)?;
+        if depth > dict.depth() {
+            dict.set_depth(depth);
+        }
+        for pair in pairs.chunks_exact(2) {
+            let [key, value] = pair else { continue };
+            if !key.is_str() {
+                self.price(budget, dict, key)?;
+            }
+            ffi::dict_set(self.py, dict, key, value).map_err(|error| self.unhashable(error))?;
+        }
+        Ok(())
+    }
+
+    /// Adds items to an exact set, or to a frozenset that nobody has seen.
+    pub(super) fn fill_set(
+        &mut self,
+        budget: &mut Budget,
+        set: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        let survey = self.settle(items)?;
+        let depth = Self::nest(budget, survey)?;
+        if depth > set.depth() {
+            set.set_depth(depth);
+        }
+        for item in items {
+            if !item.is_str() {
+                self.price(budget, set, item)?;
+            }
+            ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
+        }
+        Ok(())
+    }
+
+    /// A key that cannot be hashed is the stream's fault, unless a user's own `__hash__` said so.
+    #[cold]
+    fn unhashable(&self, error: PyErr) -> Fault {
+        if !self.free
+            && error.is_instance_of::<PyTypeError>(self.py)
+            && error.traceback(self.py).is_none()
+        {
+            return Kind::BadType(error.value(self.py).to_string()).into();
+        }
+        error.into()
+    }
+
+    #[cold]
+    pub(super) fn extend_other(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        self.allow_filling(target, Attempt::Append, "APPEND")?;
+        self.deepen(budget, target, items)?;
+        let items = PyList::new(self.py, items.iter().map(|item| item.bound(self.py)))?;
+        let target = target.bound(self.py);
+        if self.free {
+            return super::free::extend(target, &items);
+        }
+        let _ = site;
+        let class = target.get_type();
+        match class.getattr_opt("extend")? {
+            Some(extend) => {
+                extend.call1((target, items))?;
+            }
+            None => {
+                let append = class.getattr("append")?;
+                for item in items {
+                    append.call1((target, item))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn set_items_other(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        pairs: &mut [Value],
+    ) -> Done<Self> {
+        self.allow_filling(target, Attempt::Items, "SETITEM")?;
+        self.deepen(budget, target, pairs)?;
+        for pair in pairs.chunks_exact(2) {
+            let [key, value] = pair else { continue };
+            self.price(budget, target, key)?;
+            let set = target
+                .bound(self.py)
+                .set_item(key.bound(self.py), value.bound(self.py));
+            set.map_err(|error| self.unhashable(error))?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(super) fn add_items_other(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        self.allow_filling(target, Attempt::Add, "ADDITEMS")?;
+        self.deepen(budget, target, items)?;
+        let object = target.bound(self.py);
+        let add = if self.free {
+            object.getattr("add")?
+        } else {
+            object.get_type().getattr("add")?
+        };
+        for item in items {
+            self.price(budget, target, item)?;
+            let object = target.bound(self.py);
+            let added = if self.free {
+                add.call1((item.bound(self.py),))
+            } else {
+                add.call1((object, item.bound(self.py)))
+            };
+            added.map_err(|error| self.unhashable(error))?;
+        }
+        Ok(())
+    }
+
+    /// Settles the items and notes the nesting of an instance that takes them.
+    fn deepen(
+        &mut self,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        let survey = self.settle(items)?;
+        let depth = Self::nest(budget, survey)?;
+        if depth > target.depth() {
+            target.set_depth(depth);
+        }
+        Ok(())
+    }
+
+    /// Whether an instance may be filled: only what this stream made, by its exact type's entry.
+    fn allow_filling(
+        &mut self,
+        target: &Value,
+        attempt: Attempt<'_, Value>,
+        opcode: &str,
+    ) -> Done<Self> {
+        match target.tag() {
+            Tag::Made | Tag::Fresh if target.has_object() && !target.is_symbolic() => {
+                let id = EntryId(target.entry());
+                self.judge(id, attempt)?;
+                if self.policy.entry(id).runs_code() {
+                    self.ensure_checked()
+                } else {
+                    Ok(())
+                }
+            }
+            _ if self.free && target.has_object() => Ok(()),
+            Tag::Free => Ok(()),
+            Tag::Global => Err(self.never_written(EntryId(target.entry()), attempt.describe())),
+            _ => Err(Kind::BadTarget(format!(
+                "{opcode} on {}: only a container that this stream made may be filled",
+                self.describe(target)
+            ))
+            .into()),
+        }
+    }
+
+    /// The refusal to write to a class, function or module.
+    #[cold]
+    pub(super) fn never_written(&self, id: EntryId, attempt: &'static str) -> Fault {
+        let entry = self.policy.entry(id);
+        Kind::ForbiddenCall {
+            module: entry.module.to_string(),
+            name: entry.name.to_string(),
+            attempt,
+            why: "a class, function or module is never written to".into(),
+        }
+        .into()
+    }
+}

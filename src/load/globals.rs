@@ -1,0 +1,309 @@
+//! The only door to `import`: names of the policy become objects here, and nowhere else.
+//!
+//! What is imported is the policy's own spelling, never the stream's. Objects are kept with the policy.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use pyo3::exceptions::{PyAttributeError, PyImportError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use super::ffi::{Tag, Value};
+use super::shape::Shape;
+use super::{Fault, PyWorld};
+use crate::error::Kind;
+use crate::machine::world::{Done, Made, Site};
+use crate::policy::{Attempt, Entry, EntryId, Plan, Policy};
+
+/// An entry's object, and what its class looks like.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The class, function or value.
+    pub object: Py<PyAny>,
+    /// What the loader must know of it.
+    pub shape: Shape,
+}
+
+/// The objects of one policy, resolved once each.
+#[derive(Default)]
+pub struct Cache {
+    slots: Box<[PyOnceLock<Resolved>]>,
+    by_address: Mutex<HashMap<usize, EntryId>>,
+}
+
+impl Cache {
+    /// A cache with room for the policy's entries.
+    pub fn new(policy: &Policy) -> Self {
+        Self {
+            slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
+            by_address: Mutex::default(),
+        }
+    }
+
+    /// What was resolved before.
+    pub fn get(&self, py: Python<'_>, id: EntryId) -> Option<&Resolved> {
+        self.slots.get(id.0 as usize)?.get(py)
+    }
+
+    /// The entry whose object lives at that address.
+    pub fn entry_at(&self, address: usize) -> Option<EntryId> {
+        self.by_address.lock().ok()?.get(&address).copied()
+    }
+
+    /// Puts an object that the caller of the policy handed over.
+    pub fn put(&self, policy: &Policy, id: EntryId, object: Bound<'_, PyAny>) -> PyResult<()> {
+        self.resolve_with(policy, id, object.py(), || Ok(object.clone()))
+            .map(|_| ())
+    }
+
+    /// The entry's object, imported where it was not yet.
+    pub fn resolve(&self, py: Python<'_>, policy: &Policy, id: EntryId) -> PyResult<&Resolved> {
+        self.resolve_with(policy, id, py, || import(py, policy.entry(id)))
+    }
+
+    fn resolve_with<'py>(
+        &self,
+        policy: &Policy,
+        id: EntryId,
+        py: Python<'py>,
+        find: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<&Resolved> {
+        let missing = || PyAttributeError::new_err("no such entry in this policy");
+        let slot = self.slots.get(id.0 as usize).ok_or_else(missing)?;
+        slot.get_or_try_init(py, || {
+            let object = find()?;
+            let shape = Shape::of(&object)?;
+            let entry = policy.entry(id);
+            if entry.is_unsettled() {
+                entry.settle(shape.grant(&object)?);
+            }
+            if let Ok(mut by_address) = self.by_address.lock() {
+                by_address.entry(object.as_ptr() as usize).or_insert(id);
+            }
+            Ok(Resolved {
+                object: object.unbind(),
+                shape,
+            })
+        })
+    }
+
+    /// The objects held, for the garbage collector.
+    pub fn traverse(&self, py: Python<'_>, mut visit: impl FnMut(&Py<PyAny>)) {
+        for slot in &self.slots {
+            if let Some(resolved) = slot.get(py) {
+                visit(&resolved.object);
+            }
+        }
+    }
+}
+
+/// Imports the module and walks to the name, as the policy spells them; every alias is tried, since the object lives
+/// under a different one in other versions of its library.
+fn import<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
+    let mut first = None;
+    for (module, name) in entry.spellings() {
+        match import_one(py, module, name) {
+            Ok(object) => return Ok(object),
+            Err(error)
+                if error.is_instance_of::<PyImportError>(py)
+                    || error.is_instance_of::<PyAttributeError>(py) =>
+            {
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first.unwrap_or_else(|| PyAttributeError::new_err(entry.path())))
+}
+
+fn import_one<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let mut object = py.import(module)?.into_any();
+    for part in name.split('.') {
+        object = object.getattr(part)?;
+    }
+    Ok(object)
+}
+
+impl<'a, 'py> PyWorld<'a, 'py> {
+    /// GLOBAL, STACK_GLOBAL and the class of INST.
+    pub(super) fn find_class(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
+        if self.free || self.options.find_class.is_some() {
+            return self.find_free(site, module, name);
+        }
+        let python2 = site.protocol < 3 && self.options.fix_imports;
+        let (module, name) = self.policy.canonical(module, name, python2);
+        match self.policy.lookup(module, name) {
+            Some(id) => self.mention(id),
+            None => Err(Kind::ForbiddenGlobal {
+                module: module.into(),
+                name: name.into(),
+            }
+            .into()),
+        }
+    }
+
+    /// EXT: the policy's own mapping; `copyreg`'s cache is never read.
+    pub(super) fn find_extension(&mut self, site: Site, code: u32) -> Made<Self> {
+        if self.free || self.options.find_class.is_some() {
+            return self.find_extension_free(site, code);
+        }
+        match self.policy.extension(code) {
+            Some((module, name)) => match self.policy.lookup(module, name) {
+                Some(id) => self.mention(id),
+                None => Err(Kind::ForbiddenGlobal {
+                    module: module.into(),
+                    name: name.into(),
+                }
+                .into()),
+            },
+            None => Err(Kind::UnknownExtension(code).into()),
+        }
+    }
+
+    /// A name of the policy, mentioned. An entry whose rights follow from its object is settled first.
+    pub(super) fn mention(&mut self, id: EntryId) -> Made<Self> {
+        if self.policy.entry(id).is_unsettled() {
+            self.ensure_checked()?;
+            self.resolve(id)?;
+        }
+        match self.judge(id, Attempt::Mention)? {
+            Plan::AsIs | Plan::CalleeOnly => Ok(Value::symbol(Tag::Global, id.0)),
+            _ => Err(Kind::Malformed("a mention is judged as a mention".into()).into()),
+        }
+    }
+
+    /// What must hold before an entry's object is used: if its code could run, or it must be imported, the inspector
+    /// has passed the whole stream.
+    #[inline]
+    pub(super) fn prepare(&mut self, id: EntryId) -> Done<Self> {
+        let entry = self.policy.entry(id);
+        if self.checked || !entry.runs_code() && self.cache.get(self.py, id).is_some() {
+            return Ok(());
+        }
+        if entry.runs_code() {
+            self.ensure_checked()
+        } else {
+            self.ensure_imported(&entry.module)
+        }
+    }
+
+    /// The inspector passes the whole stream, or nothing happens.
+    #[cold]
+    pub(super) fn ensure_checked(&mut self) -> Done<Self> {
+        while !self.checked {
+            let inspection = self.inspect()?;
+            if !inspection.allowed() {
+                return Err(Fault::Refused(Box::new(inspection)));
+            }
+            let unsettled: Vec<_> = inspection
+                .entries()
+                .filter(|id| self.policy.entry(*id).is_unsettled())
+                .collect();
+            self.checked = unsettled.is_empty();
+            for id in unsettled {
+                self.cache.resolve(self.py, self.policy, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A module of the standard library that a native type needs: importing it waits for the inspector too.
+    pub(super) fn ensure_imported(&mut self, module: &str) -> Done<Self> {
+        if self.checked
+            || self
+                .py
+                .import("sys")?
+                .getattr("modules")?
+                .contains(module)?
+        {
+            return Ok(());
+        }
+        self.ensure_checked()
+    }
+
+    /// The entry's object. An import that is still to be done waits for the inspector.
+    pub(super) fn resolve(&mut self, id: EntryId) -> Result<&'a super::globals::Resolved, Fault> {
+        if let Some(resolved) = self.cache.get(self.py, id) {
+            return Ok(resolved);
+        }
+        self.prepare(id)?;
+        Ok(self.cache.resolve(self.py, self.policy, id)?)
+    }
+
+    /// The entry's class.
+    pub(super) fn class(&mut self, id: EntryId) -> Result<Bound<'py, PyType>, Fault> {
+        let object = self.resolve(id)?.object.bind(self.py);
+        match object.cast::<PyType>() {
+            Ok(class) => Ok(class.clone()),
+            Err(_) => Err(Kind::BadType(format!(
+                "NEWOBJ class argument must be a type, not {}",
+                object.get_type().name()?
+            ))
+            .into()),
+        }
+    }
+
+    /// Turns a symbol into the object that stands for it, if it may be a value.
+    #[inline(always)]
+    pub(super) fn materialize(&mut self, value: &mut Value) -> Done<Self> {
+        if value.is_symbolic() {
+            self.materialize_symbol(value)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn materialize_symbol(&mut self, value: &mut Value) -> Done<Self> {
+        match value.tag() {
+            Tag::Global => {
+                let id = EntryId(value.entry());
+                self.policy
+                    .may_stand(id)
+                    .map_err(|refusal| self.refused(id, refusal))?;
+                let object = self.resolve(id)?.object.bind(self.py).clone();
+                *value = Value::plain(object);
+                Ok(())
+            }
+            Tag::Symbol => Err(Kind::BadTarget(
+                "arguments of a call may not be a value: they hold a name that may only be called"
+                    .into(),
+            )
+            .into()),
+            _ => self.require_built(value),
+        }
+    }
+}
+
+/// `Unpickler.find_class`: the policy's object for a pair of the stream.
+pub fn find_one<'py>(
+    py: Python<'py>,
+    policy: &Policy,
+    cache: &Cache,
+    protocol: u8,
+    fix_imports: bool,
+    module: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    if policy.is_unrestricted() {
+        return Ok(super::free::pickles_find_class(
+            py,
+            protocol,
+            fix_imports,
+            module,
+            name,
+        )?);
+    }
+    let (module, name): (String, String) = (module.extract()?, name.extract()?);
+    let (module, name) = policy.canonical(&module, &name, protocol < 3 && fix_imports);
+    match policy.lookup(module, name) {
+        Some(id) => Ok(cache.resolve(py, policy, id)?.object.bind(py).clone()),
+        None => Err(Kind::ForbiddenGlobal {
+            module: module.into(),
+            name: name.into(),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,176 @@
+//! The one door where hashing happens: every key of a dict and every item of a set is priced before it is hashed.
+//!
+//! The price is `machine::hashing`'s, the same for both worlds. What is added here is what objects have and notes have
+//! not: a class whose `__hash__` is Python code waits for the inspector.
+
+use std::cell::Cell;
+
+use pyo3::Borrowed;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet,
+    PyString, PyTuple,
+};
+
+use super::PyWorld;
+use super::ffi::{self, Value};
+use crate::machine::budget::{Budget, size};
+use crate::machine::hashing::{self, Keys, Shape};
+use crate::machine::world::Done;
+use crate::policy::Meaning;
+
+/// Keys as objects, seen by a load.
+struct ObjectKeys<'w, 'a, 'py> {
+    world: &'w PyWorld<'a, 'py>,
+    /// Whether a key was met whose class may hash by Python code of its own.
+    foreign: Cell<bool>,
+}
+
+impl<'a, 'py> Keys for ObjectKeys<'a, '_, 'py> {
+    type Key = Borrowed<'a, 'py, PyAny>;
+
+    fn shape(&self, key: Self::Key) -> Shape {
+        if key.is_exact_instance_of::<PyString>() || key.is_exact_instance_of::<PyBytes>() {
+            return Shape::Free;
+        }
+        if let Ok(int) = key.cast_exact::<PyInt>() {
+            return int_shape(&int);
+        }
+        if let Ok(tuple) = key.cast_exact::<PyTuple>() {
+            return Shape::Tuple(tuple.len());
+        }
+        if key.is_none() || key.is_exact_instance_of::<PyBool>() {
+            return Shape::Free;
+        }
+        if key.is_exact_instance_of::<PyFloat>() || key.is_exact_instance_of::<PyComplex>() {
+            return Shape::Float;
+        }
+        if let Ok(set) = key.cast_exact::<PyFrozenSet>() {
+            return Shape::FrozenSet(set.len());
+        }
+        for (unhashable, name) in [
+            (key.is_exact_instance_of::<PyList>(), "list"),
+            (key.is_exact_instance_of::<PyDict>(), "dict"),
+            (key.is_exact_instance_of::<PySet>(), "set"),
+            (key.is_exact_instance_of::<PyByteArray>(), "bytearray"),
+        ] {
+            if unhashable {
+                return Shape::Unhashable(name);
+            }
+        }
+        if !self.world.hashes_natively(key.get_type_ptr() as usize) {
+            self.foreign.set(true);
+        }
+        Shape::Object
+    }
+
+    fn item(&self, tuple: Self::Key, index: usize) -> Option<Self::Key> {
+        ffi::tuple_item(tuple, index)
+    }
+}
+
+fn int_shape(int: &Bound<'_, PyInt>) -> Shape {
+    const INJECTIVE: i64 = hashing::MODULUS.cast_signed();
+    match int.extract::<i64>() {
+        Ok(value) if value > -INJECTIVE && value < INJECTIVE => Shape::Free,
+        Ok(_) => Shape::Int(3),
+        Err(_) => {
+            let bits = int
+                .call_method0("bit_length")
+                .and_then(|bits| bits.extract::<u64>());
+            Shape::Int(bits.unwrap_or(u64::MAX) / 30 + 1)
+        }
+    }
+}
+
+impl PyWorld<'_, '_> {
+    /// Prices a key that is no str, and counts it where the stream can choose its hash.
+    pub(super) fn price(
+        &mut self,
+        budget: &mut Budget,
+        container: &Value,
+        key: &Value,
+    ) -> Done<Self> {
+        if self.free || !key.has_object() {
+            return Ok(());
+        }
+        let object = key.bound(self.py);
+        let keys = ObjectKeys {
+            world: self,
+            foreign: Cell::new(false),
+        };
+        let chosen = hashing::price(&keys, budget, object.as_borrowed())?;
+        if keys.foreign.get() {
+            self.ensure_checked()?;
+        }
+        if chosen {
+            let limit = budget.limits().max_key_collisions;
+            let hash = || object.hash().map_or(0, |hash| hash as i64);
+            self.collisions
+                .count(container.address() as u64, limit, hash)?;
+        }
+        Ok(())
+    }
+
+    /// Whether instances of the class are hashed without Python code of a user's.
+    fn hashes_natively(&self, class: usize) -> bool {
+        let native = |id| matches!(self.policy.entry(id).meaning, Meaning::Native(_));
+        self.checked || self.entry_of_type(class).is_some_and(native)
+    }
+
+    /// Charges for a list, tuple or dict that a constructor will copy.
+    pub(super) fn charge_copy(&self, budget: &mut Budget, container: &Value) -> Done<Self> {
+        if !container.has_object() {
+            return Ok(());
+        }
+        let object = container.bound(self.py);
+        let bytes = if let Ok(list) = object.cast_exact::<PyList>() {
+            list.len() as u64 * size::SET_ITEM
+        } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            tuple.len() as u64 * size::REFERENCE
+        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            dict.len() as u64 * size::DICT_ITEM
+        } else {
+            0
+        };
+        Ok(budget.memory(bytes)?)
+    }
+
+    /// Prices the keys that a constructor will hash: the items of a list, the keys of a dict, and where `pairs`, the
+    /// first of each item of a list.
+    pub(super) fn price_keys(
+        &mut self,
+        budget: &mut Budget,
+        container: &Value,
+        pairs: bool,
+    ) -> Done<Self> {
+        if !container.has_object() {
+            return Ok(());
+        }
+        let object = container.bound(self.py).clone();
+        if let Ok(list) = object.cast_exact::<PyList>() {
+            for item in list {
+                let key = if pairs { item.get_item(0)? } else { item };
+                self.price_key(budget, container, key)?;
+            }
+        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            for (key, _) in dict {
+                self.price_key(budget, container, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn price_key(
+        &mut self,
+        budget: &mut Budget,
+        container: &Value,
+        key: Bound<'_, PyAny>,
+    ) -> Done<Self> {
+        if key.is_exact_instance_of::<PyString>() {
+            return Ok(());
+        }
+        let key = self.classify(key);
+        self.price(budget, container, &key)
+    }
+}

@@ -1,0 +1,238 @@
+//! How the policy sees Python objects: by exact type, and by what this stream made of them.
+
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyFrozenSet,
+    PyInt, PyList, PySet, PyString, PyTuple, PyType,
+};
+
+use super::ffi::{Tag, Value};
+use super::{PyWorld, Symbol};
+use crate::inspect::Seed;
+use crate::policy::{EntryId, Look, View};
+
+impl Look for PyWorld<'_, '_> {
+    type Value = Value;
+
+    fn view<'v>(&'v self, value: &'v Value) -> View<'v> {
+        match value.tag() {
+            Tag::Global => View::Global(EntryId(value.entry())),
+            Tag::Made | Tag::Fresh => View::Made(EntryId(value.entry())),
+            Tag::External => View::External,
+            Tag::Symbol => match self.symbols.get(value.entry() as usize) {
+                Some(Symbol::Args(items)) => View::Tuple(items.len()),
+                Some(Symbol::Constructor(id)) => View::Constructor(*id),
+                Some(Symbol::Partial(id) | Symbol::PartialNew(id, ..)) => View::Made(*id),
+                None => View::Other,
+            },
+            _ => view_object(value.bound(self.py)),
+        }
+    }
+
+    fn item(&self, value: &Value, index: usize) -> Option<Value> {
+        if value.tag() == Tag::Symbol {
+            return match self.symbols.get(value.entry() as usize)? {
+                Symbol::Args(items) => items.get(index).cloned(),
+                _ => None,
+            };
+        }
+        let object = value.bound(self.py);
+        let item = if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            tuple.get_item(index).ok()?
+        } else {
+            object.cast_exact::<PyList>().ok()?.get_item(index).ok()?
+        };
+        Some(self.classify(item))
+    }
+
+    fn pairs(&self, value: &Value) -> Vec<(Value, Value)> {
+        if !value.has_object() {
+            return Vec::new();
+        }
+        match value.bound(self.py).cast_exact::<PyDict>() {
+            Ok(dict) => dict
+                .iter()
+                .map(|(key, value)| (self.classify(key), self.classify(value)))
+                .collect(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn all(&self, value: &Value, test: &mut dyn FnMut(View<'_>) -> bool) -> bool {
+        if let Some(Symbol::Args(items)) = self.symbol_of(value) {
+            return items.iter().all(|item| test(self.view(item)));
+        }
+        if !value.has_object() {
+            return false;
+        }
+        let object = value.bound(self.py);
+        let mut holds = |item: Bound<'_, PyAny>| {
+            let item = self.classify(item);
+            test(self.view(&item))
+        };
+        if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            tuple.iter().all(&mut holds)
+        } else if let Ok(list) = object.cast_exact::<PyList>() {
+            list.iter().all(&mut holds)
+        } else if let Ok(set) = object.cast_exact::<PySet>() {
+            set.iter().all(&mut holds)
+        } else if let Ok(set) = object.cast_exact::<PyFrozenSet>() {
+            set.iter().all(&mut holds)
+        } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            dict.iter().all(|(key, value)| holds(key) && holds(value))
+        } else {
+            false
+        }
+    }
+
+    fn timedelta(&self, value: &Value) -> Option<(i32, i32, i32)> {
+        if !value.has_object() {
+            return None;
+        }
+        let delta = value.bound(self.py).cast_exact::<PyDelta>().ok()?;
+        Some((
+            delta.get_days(),
+            delta.get_seconds(),
+            delta.get_microseconds(),
+        ))
+    }
+
+    fn enum_value(&self, entry: EntryId, value: &Value) -> Option<bool> {
+        let resolved = self.cache.get(self.py, entry)?;
+        Some(super::native::enums::is_member(
+            resolved.object.bind(self.py),
+            value.bound(self.py),
+        ))
+    }
+
+    fn enum_name(&self, entry: EntryId, name: &str) -> Option<bool> {
+        let resolved = self.cache.get(self.py, entry)?;
+        Some(super::native::enums::by_name(resolved.object.bind(self.py), name).is_some())
+    }
+
+    fn u128(&self, value: &Value) -> Option<u128> {
+        if !value.has_object() || !value.is_int() {
+            return None;
+        }
+        value.bound(self.py).extract().ok()
+    }
+}
+
+impl PyWorld<'_, '_> {
+    /// An object found inside another, with the provenance that its type and identity give it.
+    pub(super) fn classify(&self, object: Bound<'_, PyAny>) -> Value {
+        if object.cast::<PyType>().is_ok() || object.is_callable() {
+            if let Some(id) = self.cache.entry_at(object.as_ptr() as usize) {
+                return Value::symbol(Tag::Global, id.0);
+            }
+            return Value::new(object, Tag::External, 0);
+        }
+        match self.entry_of_type(object.get_type_ptr() as usize) {
+            Some(id) => Value::new(object, Tag::Made, id.0),
+            None => Value::plain(object),
+        }
+    }
+
+    /// The entry whose exact class that is. Builtin types are values here: their instances are plain.
+    pub(super) fn entry_of_type(&self, address: usize) -> Option<EntryId> {
+        if self.last_type.0 == address {
+            return Some(self.last_type.1);
+        }
+        let known = || {
+            self.cache
+                .entry_at(address)
+                .filter(|id| &*self.policy.entry(*id).module != "builtins")
+        };
+        self.types.get(&address).copied().or_else(known)
+    }
+
+    /// A value of the memo, as the inspector may know it without the object.
+    pub(super) fn seed(&self, value: &Value) -> Seed<'static> {
+        match (value.tag(), self.view(value)) {
+            (Tag::Global, _) => Seed::Global(EntryId(value.entry())),
+            (Tag::Made | Tag::Fresh, _) => Seed::Made(EntryId(value.entry())),
+            (Tag::List, _) => Seed::List,
+            (Tag::Dict, _) => Seed::Dict,
+            (Tag::Set, _) => Seed::Set,
+            (Tag::Plain, View::Tuple(_)) => Seed::Tuple,
+            (Tag::Plain, View::FrozenSet(_)) => Seed::FrozenSet,
+            _ => Seed::Other,
+        }
+    }
+
+    pub(super) fn symbol_of(&self, value: &Value) -> Option<&Symbol> {
+        if value.tag() == Tag::Symbol {
+            self.symbols.get(value.entry() as usize)
+        } else {
+            None
+        }
+    }
+
+    /// What a value is, for messages: its type, never its content.
+    pub(super) fn describe(&self, value: &Value) -> String {
+        if value.has_object() {
+            let class = value.bound(self.py).get_type();
+            return class.name().map_or_else(
+                |_| "an object".into(),
+                |name| format!("a value of type {name}"),
+            );
+        }
+        self.view(value).describe()
+    }
+}
+
+fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {
+    if let Ok(text) = object.cast_exact::<PyString>() {
+        return text.to_str().map_or(View::SurrogateStr, View::Str);
+    }
+    if let Ok(int) = object.cast_exact::<PyInt>() {
+        return view_int(int);
+    }
+    if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+        return View::Bytes(bytes.as_bytes());
+    }
+    if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+        return View::Tuple(tuple.len());
+    }
+    if let Ok(list) = object.cast_exact::<PyList>() {
+        return View::List(list.len());
+    }
+    if let Ok(dict) = object.cast_exact::<PyDict>() {
+        return View::Dict(dict.len());
+    }
+    if object.is_none() {
+        return View::None;
+    }
+    if let Ok(value) = object.cast_exact::<PyBool>() {
+        return View::Bool(value.is_true());
+    }
+    if let Ok(value) = object.cast_exact::<PyFloat>() {
+        return View::Float(value.value());
+    }
+    if let Ok(set) = object.cast_exact::<PySet>() {
+        return View::Set(set.len());
+    }
+    if let Ok(set) = object.cast_exact::<PyFrozenSet>() {
+        return View::FrozenSet(set.len());
+    }
+    if let Ok(array) = object.cast_exact::<PyByteArray>() {
+        return View::ByteArray(array.len());
+    }
+    if object.is_exact_instance_of::<PyComplex>() {
+        View::Complex
+    } else {
+        View::Other
+    }
+}
+
+fn view_int(int: &Bound<'_, PyInt>) -> View<'static> {
+    if let Ok(value) = int.extract::<i64>() {
+        return View::Int(value);
+    }
+    let bits = int
+        .call_method0("bit_length")
+        .and_then(|bits| bits.extract())
+        .unwrap_or(u64::MAX);
+    let negative = int.lt(0).unwrap_or(false);
+    View::BigInt { bits, negative }
+}

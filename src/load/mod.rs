@@ -1,0 +1,531 @@
+//! The world that builds Python objects: this is `safe_loads`.
+//!
+//! Owns the meaning of every opcode in terms of objects, and their provenance. Asks the policy for permission and the
+//! budget for room; imports through `globals.rs` alone. No Python code runs for plain data or for native types; before
+//! the first Python code of an allowed class could run, the whole stream is inspected.
+
+pub mod build;
+pub mod construct;
+pub mod ffi;
+pub mod fill;
+pub mod free;
+pub mod globals;
+pub mod keys;
+pub mod look;
+pub mod native;
+pub mod run;
+pub mod shape;
+pub mod source;
+
+use std::collections::HashMap;
+
+use pyo3::prelude::*;
+
+use crate::error::Kind;
+use crate::inspect::{self, Inspection, Seed};
+use crate::machine::budget::{Budget, Limits, size};
+use crate::machine::hashing::Collisions;
+use crate::machine::memo::Memo;
+use crate::machine::world::{Done, Made, Role, Site, World};
+use crate::policy::{EntryId, Policy};
+use crate::stream::text;
+use ffi::{Survey, Tag, Value};
+use globals::Cache;
+use run::Rules;
+use source::Stream;
+
+/// What a load fails with.
+#[derive(Debug)]
+pub enum Fault {
+    /// The stream is at fault.
+    Kind(Box<Kind>),
+    /// Python code raised: it passes through untouched.
+    Raised(Box<PyErr>),
+    /// The inspector found what the loader had not reached yet.
+    Refused(Box<Inspection>),
+}
+
+impl From<Kind> for Fault {
+    #[cold]
+    fn from(kind: Kind) -> Self {
+        Self::Kind(Box::new(kind))
+    }
+}
+
+impl From<std::convert::Infallible> for Fault {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<PyErr> for Fault {
+    #[cold]
+    fn from(error: PyErr) -> Self {
+        Self::Raised(Box::new(error))
+    }
+}
+
+/// How a Python 2 `str` becomes a value.
+#[derive(Debug, Clone)]
+pub enum Encoding {
+    /// `encoding="ASCII"`, `errors="strict"`: the default.
+    Ascii,
+    /// `encoding="latin1"`: every byte is a character.
+    Latin1,
+    /// `encoding="bytes"`: stays bytes.
+    Bytes,
+    /// Any other codec, or another error handler: the interpreter decodes.
+    Codec {
+        /// As the caller wrote it.
+        encoding: String,
+        /// As the caller wrote it.
+        errors: String,
+    },
+}
+
+/// What the caller of a load asked for, besides the policy.
+#[derive(Debug)]
+pub struct Options<'py> {
+    /// Whether names of protocols 0 to 2 are Python 2's.
+    pub fix_imports: bool,
+    /// How a Python 2 `str` becomes a value.
+    pub encoding: Encoding,
+    /// Iterator over the out-of-band buffers.
+    pub buffers: Option<Bound<'py, PyAny>>,
+    /// The caller's `persistent_load`.
+    pub persistent_load: Option<Bound<'py, PyAny>>,
+    /// The `find_class` of a subclass, which steps around the policy as it does with `pickle`.
+    pub find_class: Option<Bound<'py, PyAny>>,
+    /// Where the protocol is noted for a `find_class` that asks its base class.
+    pub protocol: std::sync::Arc<std::sync::atomic::AtomicU8>,
+    /// Whether leftovers on the stack and bytes after STOP are refused.
+    pub strict: bool,
+}
+
+/// A value that only a call may consume.
+#[derive(Debug, Clone)]
+pub enum Symbol {
+    /// Arguments that hold a name which is no value.
+    Args(Vec<Value>),
+    /// `cls.__new__`, for `functools.partial`.
+    Constructor(EntryId),
+    /// A `functools.partial` without its state yet.
+    Partial(EntryId),
+    /// A `functools.partial` that will make the instance: class, arguments, keywords.
+    PartialNew(EntryId, Vec<Value>, Vec<Value>),
+}
+
+/// The world that builds Python objects.
+pub struct PyWorld<'a, 'py> {
+    py: Python<'py>,
+    policy: &'a Policy,
+    cache: &'a Cache,
+    limits: &'a Limits,
+    options: Options<'py>,
+    /// Under `Policy.unrestricted()`: everything as `pickle` does it.
+    free: bool,
+    /// Whether the inspector has passed the whole stream, or never has to.
+    checked: bool,
+    stream: Stream<'a, 'py>,
+    symbols: Vec<Symbol>,
+    /// Entries by the address of a class that instances were made of.
+    types: HashMap<usize, EntryId>,
+    last_type: (usize, EntryId),
+    /// Names that the free world has found already.
+    found: HashMap<(String, String), Value>,
+    collisions: Collisions,
+    /// The memo of earlier pickles of the same `Unpickler`, as the inspector sees it.
+    remembered: Vec<(u64, Seed<'static>)>,
+}
+
+impl<'a, 'py> PyWorld<'a, 'py> {
+    /// A world for one load of the stream.
+    pub fn new(
+        py: Python<'py>,
+        rules: Rules<'a>,
+        options: Options<'py>,
+        stream: Stream<'a, 'py>,
+    ) -> Self {
+        let Rules {
+            policy,
+            cache,
+            limits,
+        } = rules;
+        let free = policy.is_unrestricted();
+        let checked = free || options.find_class.is_some();
+        Self {
+            py,
+            policy,
+            cache,
+            limits,
+            options,
+            free,
+            checked,
+            stream,
+            symbols: Vec::new(),
+            types: HashMap::new(),
+            last_type: (0, EntryId(u32::MAX)),
+            found: HashMap::new(),
+            collisions: Collisions::default(),
+            remembered: Vec::new(),
+        }
+    }
+
+    /// Notes what is in the memo before the stream begins, for the inspector.
+    pub fn remember(&mut self, memo: &Memo<Value>) {
+        if !self.checked && !memo.is_empty() {
+            self.remembered = memo
+                .iter(Value::is_hole)
+                .map(|(at, value)| (at, self.seed(value)))
+                .collect();
+        }
+    }
+
+    /// What the inspector says of the whole stream.
+    pub(crate) fn inspect(&self) -> Result<Inspection, Fault> {
+        let options = inspect::Options {
+            fix_imports: self.options.fix_imports,
+            has_persistent_load: self.options.persistent_load.is_some(),
+            buffers: if self.options.buffers.is_some() {
+                inspect::Buffers::Unlimited
+            } else {
+                inspect::Buffers::None
+            },
+            encoding: match &self.options.encoding {
+                Encoding::Ascii => inspect::Encoding::Ascii,
+                Encoding::Latin1 => inspect::Encoding::Latin1,
+                Encoding::Bytes => inspect::Encoding::Bytes,
+                Encoding::Codec { .. } => inspect::Encoding::Other,
+            },
+            strict: self.options.strict,
+            limits: self.limits.clone(),
+        };
+        self.stream.inspect(self.policy, &options, &self.remembered)
+    }
+
+    /// The object that STOP returns.
+    pub fn finish(&mut self, mut value: Value) -> Result<Bound<'py, PyAny>, Fault> {
+        self.materialize(&mut value)?;
+        Ok(value.into_bound(self.py))
+    }
+
+    /// Turns symbols among the items into objects, as far as they may be values.
+    #[inline(always)]
+    fn settle(&mut self, items: &mut [Value]) -> Result<Survey, Fault> {
+        let survey = Survey::of(items);
+        if survey.symbolic() {
+            for item in items {
+                self.materialize(item)?;
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Charges for nesting the items in a container.
+    #[inline(always)]
+    fn nest(budget: &mut Budget, survey: Survey) -> Result<u32, Kind> {
+        let depth = survey.depth() + 1;
+        budget.depth(depth)?;
+        Ok(depth)
+    }
+
+    /// A tuple; arguments that hold a name which is no value stay a symbol.
+    #[cold]
+    fn symbolic_tuple(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
+        let callee_only = items.iter().any(|item| match item.tag() {
+            Tag::Symbol => true,
+            Tag::Global => self.policy.may_stand(EntryId(item.entry())).is_err(),
+            _ => false,
+        });
+        if callee_only {
+            let items = items.iter_mut().map(std::mem::take).collect();
+            return Ok(self.symbol(Symbol::Args(items)));
+        }
+        for item in items.iter_mut() {
+            self.materialize(item)?;
+        }
+        let survey = Survey::of(items);
+        Self::nest(budget, survey)?;
+        Ok(ffi::tuple(self.py, items, survey)?)
+    }
+
+    fn symbol(&mut self, symbol: Symbol) -> Value {
+        let entry = u32::try_from(self.symbols.len()).unwrap_or(u32::MAX);
+        self.symbols.push(symbol);
+        Value::symbol(Tag::Symbol, entry)
+    }
+}
+
+impl<'py> World for PyWorld<'_, 'py> {
+    type Value = Value;
+    type Fault = Fault;
+
+    #[inline(always)]
+    fn is_hole(value: &Value) -> bool {
+        value.is_hole()
+    }
+
+    #[inline(always)]
+    fn share(&mut self, value: &Value) -> Value {
+        value.share()
+    }
+
+    fn tick(&mut self) -> Done<Self> {
+        Ok(self.py.check_signals()?)
+    }
+
+    #[inline(always)]
+    fn none(&mut self) -> Value {
+        ffi::none(self.py)
+    }
+
+    #[inline(always)]
+    fn bool(&mut self, value: bool) -> Value {
+        ffi::bool(self.py, value)
+    }
+
+    #[inline(always)]
+    fn int(&mut self, value: i64) -> Made<Self> {
+        Ok(ffi::int(self.py, value)?)
+    }
+
+    fn long(&mut self, bytes: &[u8]) -> Made<Self> {
+        Ok(ffi::long(self.py, bytes)?)
+    }
+
+    fn decimal(&mut self, digits: &[u8]) -> Made<Self> {
+        let text = std::str::from_utf8(digits).unwrap_or_default();
+        let int = self.py.get_type::<pyo3::types::PyInt>();
+        Ok(Value::plain(int.call1((text,))?))
+    }
+
+    #[inline(always)]
+    fn float(&mut self, value: f64) -> Made<Self> {
+        Ok(ffi::float(self.py, value)?)
+    }
+
+    #[inline(always)]
+    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _role: Role) -> Made<Self> {
+        if utf8.is_ascii() {
+            budget.memory(size::ASCII + utf8.len() as u64)?;
+            return Ok(ffi::ascii(self.py, utf8)?);
+        }
+        budget.memory(size::text(utf8))?;
+        text::check_utf8(utf8)?;
+        Ok(ffi::utf8(self.py, utf8)?)
+    }
+
+    fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self> {
+        budget.memory(size::TEXT + bytes.len() as u64 * 2)?;
+        match &self.options.encoding {
+            Encoding::Bytes => Ok(ffi::bytes(self.py, bytes)?),
+            Encoding::Ascii => {
+                text::ascii(bytes)?;
+                Ok(ffi::ascii(self.py, bytes)?)
+            }
+            Encoding::Latin1 => Ok(ffi::latin1(self.py, bytes)?),
+            Encoding::Codec { encoding, errors } => {
+                let bytes = pyo3::types::PyBytes::new(self.py, bytes);
+                let text = bytes.call_method1("decode", (encoding, errors))?;
+                Ok(Value::plain(text))
+            }
+        }
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
+        Ok(ffi::bytes(self.py, bytes)?)
+    }
+
+    fn bytearray(&mut self, bytes: &[u8]) -> Made<Self> {
+        Ok(ffi::bytearray(self.py, bytes)?)
+    }
+
+    #[inline(always)]
+    fn tuple(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
+        let survey = Survey::of(items);
+        if survey.symbolic() {
+            return self.symbolic_tuple(budget, items);
+        }
+        Self::nest(budget, survey)?;
+        Ok(ffi::tuple(self.py, items, survey)?)
+    }
+
+    #[inline]
+    fn list(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
+        let survey = self.settle(items)?;
+        let depth = Self::nest(budget, survey)?;
+        let mut list = ffi::list(self.py, items)?;
+        list.set_depth(depth);
+        Ok(list)
+    }
+
+    #[inline]
+    fn dict(&mut self, budget: &mut Budget, pairs: &mut [Value]) -> Made<Self> {
+        let mut dict = ffi::dict(self.py)?;
+        if !pairs.is_empty() {
+            self.fill_dict(budget, &mut dict, pairs)?;
+        }
+        Ok(dict)
+    }
+
+    fn set(&mut self) -> Made<Self> {
+        Ok(ffi::set(self.py)?)
+    }
+
+    fn frozenset(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
+        let mut set = ffi::frozenset(self.py)?;
+        self.fill_set(budget, &mut set, items)?;
+        Ok(set)
+    }
+
+    #[inline(always)]
+    fn extend(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        if target.tag() != Tag::List {
+            return self.extend_other(site, budget, target, items);
+        }
+        let survey = self.settle(items)?;
+        let depth = Self::nest(budget, survey)?;
+        if depth > target.depth() {
+            target.set_depth(depth);
+        }
+        Ok(ffi::list_extend(self.py, target, items)?)
+    }
+
+    #[inline(always)]
+    fn set_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        pairs: &mut [Value],
+    ) -> Done<Self> {
+        if target.tag() != Tag::Dict {
+            return self.set_items_other(site, budget, target, pairs);
+        }
+        self.fill_dict(budget, target, pairs)
+    }
+
+    fn add_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        target: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        if target.tag() != Tag::Set {
+            return self.add_items_other(site, budget, target, items);
+        }
+        self.fill_set(budget, target, items)
+    }
+
+    fn global(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
+        self.find_class(site, module, name)
+    }
+
+    fn stack_global(&mut self, site: Site, module: Value, name: Value) -> Made<Self> {
+        if !module.is_str() || !name.is_str() {
+            return Err(Kind::StackGlobalType.into());
+        }
+        let (module, name) = (module.into_bound(self.py), name.into_bound(self.py));
+        let text = |value: &Bound<'py, PyAny>| {
+            value.extract::<String>().map_err(|_| Kind::StackGlobalType)
+        };
+        match (text(&module), text(&name)) {
+            (Ok(module), Ok(name)) => self.find_class(site, &module, &name),
+            _ if self.free || self.options.find_class.is_some() => {
+                self.find_raw(site, module, name)
+            }
+            (Err(kind), _) | (_, Err(kind)) => Err(kind.into()),
+        }
+    }
+
+    fn extension(&mut self, site: Site, code: u32) -> Made<Self> {
+        self.find_extension(site, code)
+    }
+
+    fn reduce(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: Value,
+    ) -> Made<Self> {
+        self.call_with_tuple(site, budget, callable, args)
+    }
+
+    #[inline]
+    fn reduce_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        callable: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        self.call(site, budget, callable, args)
+    }
+
+    fn newobj(&mut self, site: Site, budget: &mut Budget, class: Value, args: Value) -> Made<Self> {
+        self.new_with_tuple(site, budget, class, args)
+    }
+
+    #[inline]
+    fn newobj_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        self.new_instance(site, budget, class, args)
+    }
+
+    fn newobj_ex(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: Value,
+        kwargs: Value,
+    ) -> Made<Self> {
+        self.new_with_keywords(site, budget, class, args, kwargs)
+    }
+
+    fn instance(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        class: Value,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        self.instantiate(site, budget, class, args)
+    }
+
+    fn build(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        state: Value,
+    ) -> Done<Self> {
+        self.give_state(site, budget, object, state)
+    }
+
+    fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {
+        self.load_persistent(site, id)
+    }
+
+    fn next_buffer(&mut self, _site: Site) -> Made<Self> {
+        self.take_buffer()
+    }
+
+    fn readonly_buffer(&mut self, _site: Site, buffer: Value) -> Made<Self> {
+        self.make_readonly(buffer)
+    }
+}

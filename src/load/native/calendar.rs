@@ -1,0 +1,104 @@
+//! The datetime family and time zones, through the C API; fields were decoded and range-checked by the contract.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDate, PyDateTime, PyDelta, PyTime, PyTzInfo};
+
+use super::super::PyWorld;
+use super::super::ffi::Value;
+use crate::error::Kind;
+use crate::machine::world::Made;
+use crate::policy::{EntryId, Plan};
+
+impl<'a, 'py> PyWorld<'a, 'py> {
+    pub(super) fn build_calendar(&mut self, id: EntryId, plan: Plan, args: &[Value]) -> Made<Self> {
+        let py = self.py;
+        self.prepare(id)?;
+        let object = match plan {
+            Plan::Date { year, month, day } => PyDate::new(py, year, month, day)?.into_any(),
+            Plan::Time {
+                hour,
+                minute,
+                second,
+                microsecond,
+                fold,
+                tz,
+            } => {
+                let tz = self.tzinfo(args, tz)?;
+                PyTime::new_with_fold(py, hour, minute, second, microsecond, tz.as_ref(), fold)?
+                    .into_any()
+            }
+            Plan::DateTime {
+                year,
+                month,
+                day,
+                hour,
+                minute,
+                second,
+                microsecond,
+                fold,
+                tz,
+            } => {
+                let tz = self.tzinfo(args, tz)?;
+                PyDateTime::new_with_fold(
+                    py,
+                    year,
+                    month,
+                    day,
+                    hour,
+                    minute,
+                    second,
+                    microsecond,
+                    tz.as_ref(),
+                    fold,
+                )?
+                .into_any()
+            }
+            Plan::TimeDelta {
+                days,
+                seconds,
+                microseconds,
+            } => PyDelta::new(py, days, seconds, microseconds, true)?.into_any(),
+            Plan::TimeZone {
+                days,
+                seconds,
+                microseconds,
+                name,
+            } => {
+                let class = self.class(id)?;
+                let offset = PyDelta::new(py, days, seconds, microseconds, true)?;
+                match name {
+                    Some(at) => class.call1((offset, args[at].bound(py)))?,
+                    None if (days, seconds, microseconds) == (0, 0, 0) => {
+                        class.getattr(pyo3::intern!(py, "utc"))?
+                    }
+                    None => class.call1((offset,))?,
+                }
+            }
+            _ => return Err(Kind::Malformed("no calendar type".into()).into()),
+        };
+        Ok(self.made(object, id))
+    }
+
+    fn tzinfo(&self, args: &[Value], at: Option<usize>) -> PyResult<Option<Bound<'py, PyTzInfo>>> {
+        let Some(at) = at else { return Ok(None) };
+        let tz = args[at].bound(self.py);
+        if tz.is_none() {
+            Ok(None)
+        } else {
+            Ok(Some(tz.cast::<PyTzInfo>()?.clone()))
+        }
+    }
+
+    pub(super) fn zone_info(&mut self, id: EntryId, key: &Value, cached: bool) -> Made<Self> {
+        self.prepare(id)?;
+        let zone = self.py.import("zoneinfo")?.getattr("ZoneInfo")?;
+        let key = key.bound(self.py);
+        let object = if cached {
+            zone.call1((key,))
+        } else {
+            zone.call_method1("no_cache", (key,))
+        };
+        let object = object.map_err(|error| self.bad_value(error))?;
+        Ok(self.made(object, id))
+    }
+}

@@ -1,0 +1,78 @@
+//! deque, defaultdict, array.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::super::PyWorld;
+use super::super::ffi::Value;
+use crate::error::Kind;
+use crate::machine::budget::Budget;
+use crate::machine::world::Made;
+use crate::policy::{EntryId, Plan};
+
+impl PyWorld<'_, '_> {
+    pub(super) fn deque(
+        &mut self,
+        budget: &mut Budget,
+        id: EntryId,
+        items: Option<&Value>,
+        maxlen: Option<u64>,
+    ) -> Made<Self> {
+        self.prepare(id)?;
+        let class = self.class(id)?;
+        let keywords = PyDict::new(self.py);
+        keywords.set_item("maxlen", maxlen)?;
+        let object = match items {
+            Some(items) => {
+                self.charge_copy(budget, items)?;
+                class.call((items.bound(self.py),), Some(&keywords))
+            }
+            None => class.call((), Some(&keywords)),
+        };
+        let object = object.map_err(|error| self.bad_value(error))?;
+        Ok(self.made(object, id))
+    }
+
+    pub(super) fn default_dict(&mut self, id: EntryId, factory: Option<EntryId>) -> Made<Self> {
+        self.prepare(id)?;
+        let class = self.class(id)?;
+        let object = match factory {
+            Some(factory) => class.call1((self.class(factory)?,))?,
+            None => class.call0()?,
+        };
+        Ok(self.made(object, id))
+    }
+
+    pub(super) fn array(&mut self, budget: &mut Budget, plan: Plan, args: &[Value]) -> Made<Self> {
+        let py = self.py;
+        self.ensure_imported("array")?;
+        let class = py.import("array")?.getattr("array")?;
+        let object = match plan {
+            Plan::ArrayItems { typecode, items } => {
+                self.charge_copy(budget, &args[items])?;
+                class.call1((typecode, args[items].bound(py)))
+            }
+            Plan::ArrayBytes {
+                typecode,
+                swap,
+                data,
+            } => {
+                let data = args[data]
+                    .bound(py)
+                    .cast::<PyBytes>()
+                    .map_err(PyErr::from)?;
+                budget.memory(data.as_bytes().len() as u64)?;
+                let array = class.call1((typecode,))?;
+                array
+                    .call_method1("frombytes", (data,))
+                    .map_err(|error| self.bad_value(error))?;
+                if swap {
+                    array.call_method0("byteswap")?;
+                }
+                Ok(array)
+            }
+            _ => return Err(Kind::Malformed("no array".into()).into()),
+        };
+        Ok(Value::plain(object.map_err(|error| self.bad_value(error))?))
+    }
+}

@@ -1,0 +1,110 @@
+//! Enum members, found in the class's own tables: no `_missing_`, no metaclass call.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyInt};
+
+use super::super::ffi::Value;
+use super::super::{Fault, PyWorld};
+use crate::error::Kind;
+use crate::machine::world::Made;
+use crate::policy::EntryId;
+
+fn table<'py>(class: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyDict>> {
+    class.getattr(name).ok()?.cast_into::<PyDict>().ok()
+}
+
+/// The member with that value; of a Flag also a combination within its mask.
+pub fn member<'py>(
+    class: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Fault> {
+    match find(class, value) {
+        Some(Found::Member(member)) => Ok(member),
+        Some(Found::Combination) => Ok(class.call1((value,))?),
+        None => Err(Kind::BadValue(format!(
+            "no member of {} has that value",
+            class.getattr("__qualname__")?
+        ))
+        .into()),
+    }
+}
+
+enum Found<'py> {
+    Member(Bound<'py, PyAny>),
+    /// Bits of a Flag's mask: the member is made by the `enum` module itself.
+    Combination,
+}
+
+fn find<'py>(class: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Option<Found<'py>> {
+    if let Ok(Some(member)) = table(class, "_value2member_map_")?.get_item(value) {
+        return Some(Found::Member(member));
+    }
+    // Members whose value cannot be hashed are not in that table.
+    if let Some(members) = table(class, "_member_map_")
+        && !value.is_instance_of::<PyInt>()
+    {
+        for (_, member) in members {
+            let own = member.getattr("_value_").ok()?;
+            if own.get_type().is(value.get_type()) && own.eq(value).ok()? {
+                return Some(Found::Member(member));
+            }
+        }
+        return None;
+    }
+    let mask = class.getattr("_flag_mask_").ok()?;
+    let within = value.is_exact_instance_of::<PyInt>()
+        && value.ge(0).ok()?
+        && mask.bitor(value).ok()?.eq(&mask).ok()?;
+    within.then_some(Found::Combination)
+}
+
+/// Whether the value is a member's, or within a Flag's mask.
+pub fn is_member(class: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
+    find(class, value).is_some()
+}
+
+/// The member of that name.
+pub fn by_name<'py>(class: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
+    table(class, "_member_map_")?.get_item(name).ok()?
+}
+
+impl PyWorld<'_, '_> {
+    pub(super) fn enum_value(&mut self, id: EntryId, value: &Value) -> Made<Self> {
+        self.prepare(id)?;
+        let class = self.resolve(id)?.object.bind(self.py);
+        let member = member(class, value.bound(self.py))?;
+        Ok(self.made(member, id))
+    }
+
+    pub(super) fn enum_name(&mut self, id: EntryId, name: &Value) -> Made<Self> {
+        self.prepare(id)?;
+        let class = self.resolve(id)?.object.bind(self.py);
+        let name: String = name.bound(self.py).extract()?;
+        match by_name(class, &name) {
+            Some(member) => Ok(self.made(member, id)),
+            None => Err(Kind::BadValue(format!(
+                "{} has no member of that name",
+                self.policy.entry(id).path()
+            ))
+            .into()),
+        }
+    }
+
+    /// `a | b`, as Python 3.11.0 to 3.11.3 spell a combination of flags.
+    pub(super) fn flag_or(&mut self, id: EntryId, a: &Value, b: &Value) -> Made<Self> {
+        self.prepare(id)?;
+        let class = self.resolve(id)?.object.bind(self.py);
+        let bits = |value: &Value| {
+            value
+                .bound(self.py)
+                .getattr("_value_")
+                .and_then(|value| value.extract::<u64>())
+        };
+        let (Ok(a), Ok(b)) = (bits(a), bits(b)) else {
+            return Err(Kind::BadValue("flags are combined from members".into()).into());
+        };
+        let value = (a | b).into_pyobject(self.py)?.into_any();
+        let member = member(class, &value)?;
+        Ok(self.made(member, id))
+    }
+}

@@ -1,0 +1,128 @@
+//! Types that we build ourselves, so that no unpickling hook of theirs ever runs.
+//!
+//! What arrives is a `Plan`: arguments that passed their contract, parsed. Nothing here looks at a rule again.
+
+mod calendar;
+mod collections;
+pub mod enums;
+mod numbers;
+mod text;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use super::ffi::{self, Survey, Tag, Value};
+use super::{Fault, PyWorld};
+use crate::error::Kind;
+use crate::machine::budget::Budget;
+use crate::machine::world::{Done, Made};
+use crate::policy::{EntryId, Meaning, Native, Plan};
+
+impl<'a, 'py> PyWorld<'a, 'py> {
+    /// Builds what was judged.
+    pub(super) fn build_native(
+        &mut self,
+        budget: &mut Budget,
+        id: EntryId,
+        plan: Plan,
+        args: &mut [Value],
+    ) -> Made<Self> {
+        let py = self.py;
+        match plan {
+            Plan::AsIs => self.construct(budget, id, args),
+            Plan::NoneType => Ok(Value::plain(py.None().into_bound(py).get_type().into_any())),
+            Plan::EmptyBytes => Ok(Value::plain(PyBytes::new(py, b"").into_any())),
+            Plan::Latin1(at) => text::latin1_bytes(py, &args[at]),
+            Plan::ByteArray(at) => text::bytearray(py, at.map(|at| &args[at])),
+            Plan::Complex { re, im } => Ok(numbers::complex(py, re, im)),
+            Plan::Date { .. }
+            | Plan::Time { .. }
+            | Plan::DateTime { .. }
+            | Plan::TimeDelta { .. }
+            | Plan::TimeZone { .. } => self.build_calendar(id, plan, args),
+            Plan::ZoneInfo { key, cached } => self.zone_info(id, &args[key], cached),
+            Plan::Decimal(at) => self.decimal_number(id, &args[at]),
+            Plan::Fraction => self.fraction(id, &args[0], &args[1]),
+            Plan::FractionText { slash } => self.fraction_text(id, &args[0], slash),
+            Plan::Deque { items, maxlen } => {
+                self.deque(budget, id, items.map(|at| &args[at]), maxlen)
+            }
+            Plan::DefaultDict { factory } => self.default_dict(id, factory),
+            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => self.array(budget, plan, args),
+            Plan::EnumValue(at) => self.enum_value(id, &args[at]),
+            Plan::EnumName { class, name } => self.enum_name(class, &args[name]),
+            Plan::FlagOr { class } => self.flag_or(class, &args[0], &args[1]),
+            _ => Err(Kind::Malformed("this plan makes no value".into()).into()),
+        }
+    }
+
+    /// Calls a native type with arguments that its contract has seen whole.
+    fn construct(&mut self, budget: &mut Budget, id: EntryId, args: &mut [Value]) -> Made<Self> {
+        self.prepare(id)?;
+        self.settle(args)?;
+        let native = self.policy.entry(id).meaning;
+        for arg in args.iter() {
+            self.charge_copy(budget, arg)?;
+            match native {
+                Meaning::Native(Native::Set | Native::Counter) => {
+                    self.price_keys(budget, arg, false)?
+                }
+                Meaning::Native(Native::OrderedDict) => self.price_keys(budget, arg, true)?,
+                _ => {}
+            }
+        }
+        let class = self.class(id)?;
+        let args = ffi::tuple(self.py, args, Survey::of(args))?;
+        let object = class
+            .call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
+            .map_err(|e| self.bad_value(e))?;
+        Ok(self.native_value(id, object))
+    }
+
+    /// A value of a native type, with the provenance its kind has.
+    fn native_value(&mut self, id: EntryId, object: Bound<'py, PyAny>) -> Value {
+        if object.is_exact_instance_of::<pyo3::types::PySet>() {
+            return Value::new(object, Tag::Set, 0);
+        }
+        match self.policy.entry(id).meaning {
+            Meaning::Native(
+                Native::Bytes
+                | Native::ByteArray
+                | Native::Encode
+                | Native::Complex
+                | Native::Range
+                | Native::Slice
+                | Native::Set
+                | Native::Type,
+            ) => Value::plain(object),
+            _ => self.made(object, id),
+        }
+    }
+
+    /// A constructor of the standard library refuses a value that its contract let through: the data is at fault.
+    #[cold]
+    fn bad_value(&self, error: PyErr) -> Fault {
+        if error.is_instance_of::<pyo3::exceptions::PyTypeError>(self.py) {
+            return Kind::BadType(error.value(self.py).to_string()).into();
+        }
+        if error.is_instance_of::<pyo3::exceptions::PyMemoryError>(self.py)
+            || error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(self.py)
+        {
+            return error.into();
+        }
+        Kind::BadValue(error.value(self.py).to_string()).into()
+    }
+
+    /// State of a native type, judged and parsed.
+    pub(super) fn set_native_state(
+        &mut self,
+        plan: Plan,
+        object: &Value,
+        state: &Value,
+    ) -> Done<Self> {
+        match plan {
+            Plan::Uuid { value, safe } => self.set_uuid(object, value, safe, state),
+            _ => Err(Kind::Malformed("this plan is no state".into()).into()),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! complex, Decimal, Fraction, UUID.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyComplex, PyString};
+
+use super::super::PyWorld;
+use super::super::ffi::{self, Value};
+use crate::machine::world::{Done, Made};
+use crate::policy::{EntryId, Look, Safe, View};
+
+pub(super) fn complex(py: Python<'_>, re: f64, im: f64) -> Value {
+    Value::plain(PyComplex::from_doubles(py, re, im).into_any())
+}
+
+impl PyWorld<'_, '_> {
+    pub(super) fn decimal_number(&mut self, id: EntryId, text: &Value) -> Made<Self> {
+        self.prepare(id)?;
+        let object = self
+            .class(id)?
+            .call1((text.bound(self.py),))
+            .map_err(|error| self.bad_value(error))?;
+        Ok(self.made(object, id))
+    }
+
+    pub(super) fn fraction(
+        &mut self,
+        id: EntryId,
+        numerator: &Value,
+        denominator: &Value,
+    ) -> Made<Self> {
+        self.prepare(id)?;
+        let class = self.class(id)?;
+        let object = class.call1((numerator.bound(self.py), denominator.bound(self.py)));
+        let object = object.map_err(|error| self.bad_value(error))?;
+        Ok(self.made(object, id))
+    }
+
+    /// `"3"` or `"3/4"`, as picklers up to 3.10 wrote it: two ints, so that the text never meets the class's parser.
+    pub(super) fn fraction_text(
+        &mut self,
+        id: EntryId,
+        text: &Value,
+        slash: Option<usize>,
+    ) -> Made<Self> {
+        let text = match self.view(text) {
+            View::Str(text) => text.to_owned(),
+            _ => String::new(),
+        };
+        let int = self.py.get_type::<pyo3::types::PyInt>();
+        let number = |digits: &str| int.call1((digits,)).map(Value::plain);
+        let (numerator, denominator) = match slash {
+            Some(at) => (
+                number(text.get(..at).unwrap_or_default()),
+                number(text.get(at + 1..).unwrap_or_default()),
+            ),
+            None => (number(&text), number("1")),
+        };
+        let (numerator, denominator) = (
+            numerator.map_err(|error| self.bad_value(error))?,
+            denominator.map_err(|error| self.bad_value(error))?,
+        );
+        self.fraction(id, &numerator, &denominator)
+    }
+
+    /// Sets a UUID's two slots, past its `__setattr__`, which refuses everything.
+    pub(super) fn set_uuid(
+        &mut self,
+        object: &Value,
+        value: u128,
+        safe: Safe,
+        state: &Value,
+    ) -> Done<Self> {
+        let py = self.py;
+        let uuid = object.bound(py);
+        let int = value.into_pyobject(py)?.into_any();
+        ffi::generic_set(uuid, pyo3::intern!(py, "int").as_any(), &int)?;
+        let levels = py.import("uuid")?.getattr("SafeUUID")?;
+        let level = match safe {
+            Safe::Unknown => levels.getattr("unknown")?,
+            Safe::Safe => levels.getattr("safe")?,
+            Safe::Unsafe => levels.getattr("unsafe")?,
+            Safe::Given => {
+                let key = PyString::new(py, "is_safe");
+                state.bound(py).get_item(key)?
+            }
+        };
+        ffi::generic_set(uuid, pyo3::intern!(py, "is_safe").as_any(), &level)?;
+        Ok(())
+    }
+}

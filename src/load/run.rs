@@ -1,0 +1,208 @@
+//! One load from end to end: world, machine, reader; and what its failures become.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use super::ffi::Value;
+use super::globals::Cache;
+use super::source::{File, Stream};
+use super::{Fault, Options, PyWorld};
+use crate::error::{Error, Kind};
+use crate::inspect::Inspection;
+use crate::machine::budget::{Budget, Limits};
+use crate::machine::memo::Memo;
+use crate::machine::{Failure, Machine};
+use crate::policy::Policy;
+use crate::stream::Reader;
+
+/// Why a load failed.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Python code raised, and its exception passes through untouched.
+    Raised(PyErr),
+    /// The stream is at fault; what the inspector saw of it, where a name or its use was refused.
+    Stream(Box<Error>, Option<Box<Inspection>>),
+}
+
+impl From<PyErr> for Refusal {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
+    }
+}
+
+/// Under what a stream is loaded.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    /// Who may do what.
+    pub policy: &'a Policy,
+    /// The policy's objects.
+    pub cache: &'a Cache,
+    /// What it may cost.
+    pub limits: &'a Limits,
+}
+
+/// Loads a pickle from memory. Bytes after STOP are ignored, as `pickle` ignores them, unless `strict`.
+pub fn load_slice<'a, 'py>(
+    py: Python<'py>,
+    data: &'a [u8],
+    rules: Rules<'a>,
+    options: Options<'py>,
+) -> Result<Bound<'py, PyAny>, Refusal> {
+    let strict = options.strict;
+    let mut budget = Budget::new(rules.limits.clone());
+    budget.see(data.len() as u64);
+    budget
+        .length(data.len() as u64)
+        .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
+    let mut world = PyWorld::new(py, rules, options, Stream::Slice(data));
+    let mut machine = Machine::new(budget);
+    let mut reader = Reader::new(data);
+    let value = match machine.run(&mut world, &mut reader) {
+        Ok(value) => value,
+        Err(failure) => return Err(refusal(failure, &world)),
+    };
+    if strict {
+        strictly(&machine, data.len() - reader.position())
+            .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
+    }
+    finish(&mut world, value, &reader)
+}
+
+/// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
+pub fn load_file<'a, 'py>(
+    py: Python<'py>,
+    file: &Rc<RefCell<File<'py>>>,
+    buffer: &mut Vec<u8>,
+    memo: &mut Memo<Value>,
+    rules: Rules<'a>,
+    options: Options<'py>,
+) -> Result<Bound<'py, PyAny>, Refusal> {
+    let strict = options.strict;
+    let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)));
+    world.remember(memo);
+    file.borrow_mut().begin(buffer, !world.checked);
+    let mut machine = Machine::new(Budget::new(rules.limits.clone()));
+    std::mem::swap(machine.memo_mut(), memo);
+    let outcome = run_file(file, buffer, &mut machine, &mut world);
+    std::mem::swap(machine.memo_mut(), memo);
+    let (value, at) = outcome?;
+    if strict {
+        strictly(&machine, 0)
+            .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
+    }
+    let empty = Reader::resume(&[], 0, at, None);
+    finish(&mut world, value, &empty)
+}
+
+fn run_file<'a, 'py>(
+    file: &Rc<RefCell<File<'py>>>,
+    buffer: &mut Vec<u8>,
+    machine: &mut Machine<PyWorld<'a, 'py>>,
+    world: &mut PyWorld<'a, 'py>,
+) -> Result<(Value, u64), Refusal> {
+    let (mut base, mut frame) = (0u64, None);
+    loop {
+        let here = base + buffer.len() as u64;
+        machine.budget_mut().see(here);
+        machine
+            .budget()
+            .length(here)
+            .map_err(|kind| Refusal::Stream(Error::new(kind, base, None), None))?;
+        if world.checked {
+            file.borrow_mut().forget();
+        }
+        let mut reader = Reader::resume(buffer, 0, base, frame);
+        let outcome = machine.run(world, &mut reader);
+        let error = match outcome {
+            Ok(value) => {
+                let (used, at) = (reader.position(), reader.at());
+                let left = file.borrow_mut().end(buffer.len() - used)?;
+                buffer.truncate(used + left);
+                buffer.drain(..used);
+                return Ok((value, at));
+            }
+            Err(Failure::Stream(error))
+                if matches!(error.kind, Kind::Truncated { .. } | Kind::NoInput) =>
+            {
+                error
+            }
+            Err(failure) => {
+                let used = reader.position();
+                let left = file.borrow_mut().end(buffer.len() - used)?;
+                buffer.truncate(used + left);
+                buffer.drain(..used);
+                return Err(refusal(failure, world));
+            }
+        };
+        reader.rewind();
+        let used = reader.position();
+        frame = reader.frame_left();
+        buffer.drain(..used);
+        base += used as u64;
+        if !file.borrow_mut().more(buffer, &error.kind)? {
+            return Err(refusal(Failure::Stream(error), world));
+        }
+    }
+}
+
+fn finish<'a, 'py>(
+    world: &mut PyWorld<'a, 'py>,
+    value: Value,
+    reader: &Reader<'_>,
+) -> Result<Bound<'py, PyAny>, Refusal> {
+    world.finish(value).map_err(|fault| {
+        refusal(
+            Failure::World {
+                fault,
+                at: reader.at(),
+                opcode: Some("STOP"),
+            },
+            world,
+        )
+    })
+}
+
+/// With `strict=True`: nothing may be left on the stack, and nothing may follow STOP.
+fn strictly(machine: &Machine<PyWorld<'_, '_>>, behind: usize) -> Result<(), Kind> {
+    match (machine.stack().len(), behind) {
+        (0, 0) => Ok(()),
+        (0, bytes) => Err(Kind::Leftovers(format!("{bytes} bytes follow STOP"))),
+        (values, _) => Err(Kind::Leftovers(format!(
+            "{values} values are left on the stack at STOP"
+        ))),
+    }
+}
+
+#[cold]
+fn refusal(failure: Failure<Fault>, world: &PyWorld<'_, '_>) -> Refusal {
+    let error = match failure {
+        Failure::Stream(error) => error,
+        Failure::World {
+            fault: Fault::Raised(error),
+            ..
+        } => return Refusal::Raised(*error),
+        Failure::World {
+            fault: Fault::Kind(kind),
+            at,
+            opcode,
+        } => Error::new(*kind, at, opcode),
+        Failure::World {
+            fault: Fault::Refused(inspection),
+            at,
+            opcode,
+        } => {
+            let refused = || Kind::Malformed("the inspector refuses this stream".into());
+            let error = inspection
+                .error()
+                .unwrap_or_else(|| Error::new(refused(), at, opcode));
+            return Refusal::Stream(error, Some(inspection));
+        }
+    };
+    if !error.kind.is_refusal() || world.free {
+        return Refusal::Stream(error, None);
+    }
+    let inspection = world.inspect().ok().map(Box::new);
+    Refusal::Stream(error, inspection)
+}

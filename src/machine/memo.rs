@@ -1,0 +1,171 @@
+//! The memo: values that the stream may fetch again by index.
+//!
+//! A dense vector while indexes come in order, which is all that picklers write; a sparse map beyond the next index, so
+//! that `LONG_BINPUT 0x0fffffff` costs one entry and not four gigabytes.
+
+use std::collections::HashMap;
+
+/// Values by index. `V::default()` is an empty slot.
+#[derive(Debug)]
+pub struct Memo<V> {
+    dense: Vec<V>,
+    sparse: HashMap<u64, V>,
+    /// Slots in use: the index that MEMOIZE stores at.
+    used: u64,
+}
+
+impl<V> Default for Memo<V> {
+    fn default() -> Self {
+        Self {
+            dense: Vec::new(),
+            sparse: HashMap::new(),
+            used: 0,
+        }
+    }
+}
+
+impl<V: Default> Memo<V> {
+    /// How many values are in the memo.
+    pub fn len(&self) -> u64 {
+        self.used
+    }
+
+    /// Whether nothing was put.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// The value at an index; the caller knows an empty slot by its value.
+    #[inline(always)]
+    pub fn get(&self, index: i64) -> Option<&V> {
+        match usize::try_from(index) {
+            Ok(at) if at < self.dense.len() => self.dense.get(at),
+            _ => self.get_sparse(index),
+        }
+    }
+
+    #[cold]
+    fn get_sparse(&self, index: i64) -> Option<&V> {
+        self.sparse.get(&u64::try_from(index).ok()?)
+    }
+
+    /// MEMOIZE: stores at the number of values so far, as `pickle` does.
+    #[inline(always)]
+    pub fn push(&mut self, value: V, is_hole: impl Fn(&V) -> bool) {
+        if self.used == self.dense.len() as u64 && self.sparse.is_empty() {
+            self.used += 1;
+            self.dense.push(value);
+        } else {
+            self.put(self.used, value, is_hole);
+        }
+    }
+
+    /// PUT: stores at an index, which need not be the next one.
+    pub fn put(&mut self, index: u64, value: V, is_hole: impl Fn(&V) -> bool) {
+        let next = self.dense.len() as u64;
+        // Python 2's C pickler counts from 1: one slot may be skipped.
+        if index == next + 1 && self.sparse.is_empty() {
+            self.dense.push(V::default());
+        }
+        let next = self.dense.len() as u64;
+        let before = if index == next && !self.sparse.contains_key(&index) {
+            self.dense.push(value);
+            None
+        } else if let Some(slot) = usize::try_from(index)
+            .ok()
+            .and_then(|at| self.dense.get_mut(at))
+        {
+            Some(std::mem::replace(slot, value))
+        } else {
+            self.sparse.insert(index, value)
+        };
+        if before.is_none_or(|value| is_hole(&value)) {
+            self.used += 1;
+        }
+    }
+
+    /// Indexes and values in use, in no particular order beyond the dense part.
+    pub fn iter(&self, is_hole: impl Fn(&V) -> bool) -> impl Iterator<Item = (u64, &V)> {
+        let dense = self
+            .dense
+            .iter()
+            .enumerate()
+            .map(|(at, value)| (at as u64, value));
+        let sparse = self.sparse.iter().map(|(at, value)| (*at, value));
+        dense
+            .filter(move |(_, value)| !is_hole(value))
+            .chain(sparse)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    fn hole(value: &u32) -> bool {
+        *value == 0
+    }
+
+    #[test]
+    fn a_huge_index_costs_one_entry() {
+        let mut memo = Memo::<u32>::default();
+        memo.put(0x0fff_ffff, 7, hole);
+        assert_eq!((memo.len(), memo.dense.len()), (1, 0));
+        assert_eq!(memo.get(0x0fff_ffff), Some(&7));
+        assert_eq!(memo.get(-1), None);
+    }
+
+    #[test]
+    fn memoize_counts_values_as_pickle_does() {
+        let mut memo = Memo::<u32>::default();
+        memo.put(5, 1, hole);
+        memo.push(2, hole);
+        memo.push(3, hole);
+        assert_eq!(memo.get(1), Some(&2));
+        assert_eq!(memo.get(2), Some(&3));
+        assert_eq!(memo.get(5), Some(&1));
+        memo.put(5, 9, hole);
+        assert_eq!((memo.get(5), memo.len()), (Some(&9), 3));
+    }
+
+    #[test]
+    fn counting_from_one_stays_dense() {
+        let mut memo = Memo::<u32>::default();
+        for index in 1..1000 {
+            memo.put(index, 7, hole);
+        }
+        assert!(memo.sparse.is_empty());
+        assert_eq!(memo.len(), 999);
+        assert!(hole(memo.get(0).unwrap()));
+        assert_eq!(memo.iter(hole).count(), 999);
+    }
+
+    #[test]
+    fn it_agrees_with_a_plain_map() {
+        let mut memo = Memo::<u32>::default();
+        let mut model = std::collections::BTreeMap::new();
+        let mut seed = 1u64;
+        for step in 1..5000u32 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if seed >> 63 == 0 {
+                let index = (seed >> 40) % 64;
+                memo.put(index, step, hole);
+                model.insert(index, step);
+            } else {
+                let index = model.len() as u64;
+                memo.push(step, hole);
+                model.insert(index, step);
+            }
+            assert_eq!(memo.len(), model.len() as u64);
+        }
+        for (index, value) in &model {
+            assert_eq!(memo.get(i64::try_from(*index).unwrap()), Some(value));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Native contracts of text and bytes: bytes, bytearray, `_codecs.encode`,
+//! `type(None)`, paths, IP addresses.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::native::{Native, mismatch};
+use crate::policy::Plan;
+use crate::policy::view::{Look, View};
+
+/// The longest text of an IP interface with a scope: 45 characters of address,
+/// a scope of any sensible interface name, a prefix length.
+const MAX_IP_TEXT: usize = 128;
+
+/// `type(None)`; never three arguments, never anything else's type.
+pub(super) fn none_type<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
+    match args {
+        [only] if look.view(only) == View::None => Ok(Plan::NoneType),
+        _ => mismatch("(None)", look, args),
+    }
+}
+
+/// `bytes()`: how protocols 0 to 2 spell `b""`.
+pub(super) fn bytes<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
+    if args.is_empty() {
+        Ok(Plan::EmptyBytes)
+    } else {
+        mismatch("()", look, args)
+    }
+}
+
+/// `bytearray()`, of bytes, or of a str as latin-1. Never of an int, which
+/// allocates that much.
+pub(super) fn bytearray<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
+    const EXPECTED: &str = "() | (bytes) | (str below U+0100, 'latin-1')";
+    match args {
+        [] => Ok(Plan::ByteArray(None)),
+        [bytes] if matches!(look.view(bytes), View::Bytes(_)) => Ok(Plan::ByteArray(Some(0))),
+        [text, codec] if is_text(look.view(codec), "latin-1") && is_latin1(look.view(text)) => {
+            Ok(Plan::ByteArray(Some(0)))
+        }
+        _ => mismatch(EXPECTED, look, args),
+    }
+}
+
+/// `_codecs.encode(str, 'latin1')`: any other codec would be imported and run.
+pub(super) fn encode<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
+    match args {
+        [text, codec] if look.view(codec) == View::Str("latin1") && is_latin1(look.view(text)) => {
+            Ok(Plan::Latin1(0))
+        }
+        _ => mismatch("(str below U+0100, 'latin1')", look, args),
+    }
+}
+
+/// `Path(*parts)`.
+pub(super) fn path<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
+    let text = |arg| matches!(look.view(arg), View::Str(_) | View::SurrogateStr);
+    if args.iter().all(text) {
+        Ok(Plan::AsIs)
+    } else {
+        mismatch("(*str)", look, args)
+    }
+}
+
+/// The classes of `ipaddress`, from the int or the text that they pickle as.
+pub(super) fn ip<L: Look>(native: Native, look: &L, args: &[L::Value]) -> Result<Plan, String> {
+    const ALL_ONES_4: u128 = 0xffff_ffff;
+    let expected = match native {
+        Native::Ipv4Address => "(int below 2**32)",
+        Native::Ipv6Address => "(int below 2**128) | (str, an address with a scope)",
+        Native::Ipv4Network => "(str, 'a.b.c.d/n' without host bits)",
+        Native::Ipv6Network => "(str, 'x::/n' without host bits)",
+        Native::Ipv4Interface => "(str, 'a.b.c.d/n')",
+        _ => "(str, 'x::y/n')",
+    };
+    let holds = match args {
+        [only] => match (native, look.view(only)) {
+            (Native::Ipv4Address, View::Int(_)) => {
+                look.u128(only).is_some_and(|value| value <= ALL_ONES_4)
+            }
+            (Native::Ipv6Address, View::Int(_) | View::BigInt { .. }) => look.u128(only).is_some(),
+            (Native::Ipv6Address, View::Str(text)) => scoped_address(text).is_some(),
+            (_, View::Str(text)) => prefixed(native, text),
+            _ => false,
+        },
+        _ => false,
+    };
+    if holds {
+        Ok(Plan::AsIs)
+    } else {
+        mismatch(expected, look, args)
+    }
+}
+
+/// `address/prefix`, as `str()` of a network or an interface writes it.
+fn prefixed(native: Native, text: &str) -> bool {
+    let Some((address, prefix)) = text.split_once('/').filter(|_| text.len() <= MAX_IP_TEXT) else {
+        return false;
+    };
+    let digits =
+        !prefix.is_empty() && prefix.len() <= 3 && prefix.bytes().all(|b| b.is_ascii_digit());
+    let Some(prefix) = prefix.parse::<u32>().ok().filter(|_| digits) else {
+        return false;
+    };
+    match native {
+        Native::Ipv4Network | Native::Ipv4Interface => {
+            let Ok(address) = address.parse::<Ipv4Addr>() else {
+                return false;
+            };
+            let host = u32::MAX.checked_shr(prefix).unwrap_or(0);
+            prefix <= 32 && (native == Native::Ipv4Interface || address.to_bits() & host == 0)
+        }
+        Native::Ipv6Network | Native::Ipv6Interface => {
+            let Some(address) = scoped_address(address) else {
+                return false;
+            };
+            let host = u128::MAX.checked_shr(prefix).unwrap_or(0);
+            prefix <= 128 && (native == Native::Ipv6Interface || address.to_bits() & host == 0)
+        }
+        _ => false,
+    }
+}
+
+/// An IPv6 address, perhaps followed by `%scope`.
+fn scoped_address(text: &str) -> Option<Ipv6Addr> {
+    let (address, scope) = match text.split_once('%') {
+        Some((address, scope)) => (address, Some(scope)),
+        None => (text, None),
+    };
+    let sane = |scope: &str| {
+        !scope.is_empty()
+            && scope
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && b != b'%' && b != b'/')
+    };
+    if text.len() > MAX_IP_TEXT || !scope.is_none_or(sane) {
+        return None;
+    }
+    address.parse().ok()
+}
+
+/// A str, or under `encoding="bytes"` the bytes of a Python 2 str.
+fn is_text(view: View<'_>, text: &str) -> bool {
+    match view {
+        View::Str(s) => s == text,
+        View::Bytes(bytes) => bytes == text.as_bytes(),
+        _ => false,
+    }
+}
+
+fn is_latin1(view: View<'_>) -> bool {
+    matches!(view, View::Str(text) if text.is_ascii() || text.chars().all(|c| u32::from(c) < 0x100))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! The one place where permission is decided. What is attempted comes in as an
+//! [`Attempt`], what may happen goes out as a [`Plan`], everything else is a
+//! [`Refusal`]; the default arm refuses.
+
+use super::Policy;
+use super::capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
+use super::contract;
+use super::plan::Plan;
+use super::view::{Look, View};
+
+/// What a stream tries to do with an entry.
+#[derive(Debug)]
+pub enum Attempt<'a, V> {
+    /// Name it.
+    Mention,
+    /// Call it with these arguments.
+    Call(&'a [V]),
+    /// `cls.__new__(cls, *args)`.
+    New(&'a [V]),
+    /// `cls.__new__(cls, *args, **kwargs)`; keywords flattened key, value.
+    NewEx(&'a [V], &'a [V]),
+    /// Give an instance this state.
+    State(&'a V),
+    /// Append to an instance.
+    Append,
+    /// Fill an instance by key.
+    Items,
+    /// Add to an instance.
+    Add,
+}
+
+/// It only borrows, whatever a value is.
+impl<V> Clone for Attempt<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Attempt<'_, V> {}
+
+impl<V> Attempt<'_, V> {
+    /// The attempt as a past participle, for messages.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Attempt::Mention => "mentioned",
+            Attempt::Call(_) => "called",
+            Attempt::New(_) | Attempt::NewEx(..) => "instantiated",
+            Attempt::State(_) => "given state",
+            Attempt::Append => "appended to",
+            Attempt::Items => "filled by key",
+            Attempt::Add => "added to",
+        }
+    }
+
+    fn right(&self) -> Rights {
+        match self {
+            Attempt::Mention => Rights::REFERENCE,
+            Attempt::Call(_) => Rights::CALL,
+            Attempt::New(_) | Attempt::NewEx(..) => Rights::NEW,
+            Attempt::State(_) => Rights::STATE,
+            Attempt::Append => Rights::APPEND,
+            Attempt::Items => Rights::ITEMS,
+            Attempt::Add => Rights::ADD,
+        }
+    }
+}
+
+/// Why an attempt is not allowed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("may not be {attempt}: {why}")]
+pub struct Refusal {
+    /// What was attempted: "called", "given state", …
+    pub attempt: &'static str,
+    /// The rule that it breaks.
+    pub why: String,
+}
+
+impl Policy {
+    /// The decision. Every capability is asked here and nowhere else.
+    ///
+    /// Under [`Policy::unrestricted`] nothing is refused.
+    pub fn judge<L: Look>(
+        &self,
+        look: &L,
+        entry: EntryId,
+        attempt: Attempt<'_, L::Value>,
+    ) -> Result<Plan, Refusal> {
+        if self.is_unrestricted() {
+            return Ok(Plan::AsIs);
+        }
+        let name = attempt.describe();
+        self.decide(look, entry, attempt)
+            .map_err(|why| Refusal { attempt: name, why })
+    }
+
+    pub(super) fn decide<L: Look>(
+        &self,
+        look: &L,
+        id: EntryId,
+        attempt: Attempt<'_, L::Value>,
+    ) -> Result<Plan, String> {
+        let Some(entry) = self.get(id) else {
+            return Err("it is no entry of this policy".into());
+        };
+        match (entry.meaning, &attempt) {
+            (Meaning::Scope, Attempt::Mention) => Ok(Plan::CalleeOnly),
+            (Meaning::Scope, _) => Err(scope_why(entry)),
+            (Meaning::Object | Meaning::Native(_), Attempt::Mention) => {
+                if stands(entry) {
+                    Ok(Plan::AsIs)
+                } else {
+                    Ok(Plan::CalleeOnly)
+                }
+            }
+            (Meaning::Native(native), _) => {
+                let rights = entry.grant().map_or(Rights::NONE, |grant| grant.rights);
+                demand(entry, rights, &attempt)?;
+                contract::judge(self, look, id, native, attempt)
+            }
+            (Meaning::Object, _) => match entry.grant() {
+                Some(grant) => judge_object(look, entry, grant, &attempt),
+                None => judge_object(look, entry, &Grant::provisional(), &attempt),
+            },
+        }
+    }
+
+    /// Whether a mentioned name may stand as a value: in the result, in a
+    /// container, in a state.
+    pub fn may_stand(&self, entry: EntryId) -> Result<(), Refusal> {
+        if self.is_unrestricted() {
+            return Ok(());
+        }
+        let why = match self.get(entry) {
+            Some(entry) if stands(entry) => return Ok(()),
+            Some(entry) if entry.meaning == Meaning::Scope => scope_why(entry),
+            Some(_) => "it may be called and is no value".into(),
+            None => "it is no entry of this policy".into(),
+        };
+        Err(Refusal {
+            attempt: "mentioned",
+            why,
+        })
+    }
+
+    /// Whether BUILD may set that key on an instance of that entry. To be asked
+    /// wherever state is set key by key; a class with a `__setstate__` of its
+    /// own is judged by [`Attempt::State`].
+    pub fn may_set(&self, entry: EntryId, key: &str) -> Result<(), Refusal> {
+        if self.is_unrestricted() {
+            return Ok(());
+        }
+        let provisional = Fields::Any;
+        let outcome = match self.get(entry) {
+            None => Err("it is no entry of this policy".into()),
+            Some(entry) => match entry.grant() {
+                Some(grant) if !grant.rights.contains(Rights::STATE) => {
+                    Err(lacks(entry, grant.rights))
+                }
+                Some(grant) => may_set_field(&grant.fields, key),
+                None if entry.meaning == Meaning::Object => may_set_field(&provisional, key),
+                None => Err(scope_why(entry)),
+            },
+        };
+        outcome.map_err(|why| Refusal {
+            attempt: "given state",
+            why,
+        })
+    }
+}
+
+fn stands(entry: &Entry) -> bool {
+    match entry.meaning {
+        Meaning::Scope => false,
+        Meaning::Native(_) | Meaning::Object => entry
+            .grant()
+            .is_none_or(|grant| grant.rights.contains(Rights::REFERENCE)),
+    }
+}
+
+fn scope_why(entry: &Entry) -> String {
+    format!(
+        "the policy allows only names inside it, not {} itself",
+        entry.path()
+    )
+}
+
+fn lacks(entry: &Entry, rights: Rights) -> String {
+    let rights: Vec<_> = rights.iter().collect();
+    if rights.is_empty() {
+        format!("{} is granted nothing", entry.path())
+    } else {
+        format!("{} is granted only: {}", entry.path(), rights.join(", "))
+    }
+}
+
+fn demand<V>(entry: &Entry, rights: Rights, attempt: &Attempt<'_, V>) -> Result<(), String> {
+    if rights.contains(attempt.right()) {
+        Ok(())
+    } else {
+        Err(lacks(entry, rights))
+    }
+}
+
+fn judge_object<L: Look>(
+    look: &L,
+    entry: &Entry,
+    grant: &Grant,
+    attempt: &Attempt<'_, L::Value>,
+) -> Result<Plan, String> {
+    demand(entry, grant.rights, attempt)?;
+    match attempt {
+        Attempt::Call(args) => grant.call.check(look, args, &[])?,
+        Attempt::New(args) => grant.new.check(look, args, &[])?,
+        Attempt::NewEx(args, kwargs) => grant.new.check(look, args, kwargs)?,
+        Attempt::State(state) => check_state(look, &grant.fields, state)?,
+        Attempt::Mention | Attempt::Append | Attempt::Items | Attempt::Add => {}
+    }
+    Ok(Plan::AsIs)
+}
+
+/// State as `object.__setstate__` would take it: None, a dict, or a pair of
+/// those, the second for slots.
+pub(super) fn check_state<L: Look>(
+    look: &L,
+    fields: &Fields,
+    state: &L::Value,
+) -> Result<(), String> {
+    if *fields == Fields::Setstate {
+        return Ok(());
+    }
+    match look.view(state) {
+        View::Tuple(2) => {
+            for index in 0..2 {
+                let Some(part) = look.item(state, index) else {
+                    return Err("its state is a tuple whose items cannot be seen".into());
+                };
+                check_keys(look, fields, &part)?;
+            }
+            Ok(())
+        }
+        _ => check_keys(look, fields, state),
+    }
+}
+
+fn check_keys<L: Look>(look: &L, fields: &Fields, state: &L::Value) -> Result<(), String> {
+    match look.view(state) {
+        View::None => Ok(()),
+        View::Dict(_) => {
+            for (key, _) in look.pairs(state) {
+                match look.view(&key) {
+                    View::Str(key) => may_set_field(fields, key)?,
+                    other => return Err(format!("a key of its state is {}", other.describe())),
+                }
+            }
+            Ok(())
+        }
+        other => Err(format!(
+            "its state must be a dict or None, not {}",
+            other.describe()
+        )),
+    }
+}
+
+fn may_set_field(fields: &Fields, key: &str) -> Result<(), String> {
+    if is_dunder(key) {
+        return Err(format!("state may not set the dunder name {key:?}"));
+    }
+    let allowed = match fields {
+        Fields::Any | Fields::Setstate => true,
+        Fields::Only(names) => names.contains(key),
+        Fields::Except(names) => !names.contains(key),
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(format!("state may not set {key:?}"))
+    }
+}
+
+/// `__name__`: a name that the interpreter gives a meaning to.
+pub(super) fn is_dunder(key: &str) -> bool {
+    key.len() > 4 && key.starts_with("__") && key.ends_with("__")
+}

@@ -1,0 +1,137 @@
+//! What a contract can see of a value, in any world. The loader and the
+//! inspector implement [`Look`]; the policy sees nothing else of them.
+
+use super::EntryId;
+
+/// One value, seen from outside.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum View<'a> {
+    /// `None`.
+    None,
+    /// An exact `bool`.
+    Bool(bool),
+    /// An exact `int` that fits 64 bits.
+    Int(i64),
+    /// An exact `int` that does not.
+    BigInt {
+        /// Bits of its magnitude.
+        bits: u64,
+        /// Whether it is below zero.
+        negative: bool,
+    },
+    /// An exact `float`.
+    Float(f64),
+    /// An exact `complex`.
+    Complex,
+    /// An exact `str`.
+    Str(&'a str),
+    /// An exact `str` with lone surrogates.
+    SurrogateStr,
+    /// Exact `bytes`.
+    Bytes(&'a [u8]),
+    /// An exact `bytearray` and its length.
+    ByteArray(usize),
+    /// An exact `tuple` and its length.
+    Tuple(usize),
+    /// An exact `list` and its length.
+    List(usize),
+    /// An exact `dict` and its length.
+    Dict(usize),
+    /// An exact `set` and its length.
+    Set(usize),
+    /// An exact `frozenset` and its length.
+    FrozenSet(usize),
+    /// A name of this policy, mentioned and not called.
+    Global(EntryId),
+    /// The `__new__` of a name of this policy, reached by the `getattr`
+    /// pattern ([`Plan::Constructor`](super::Plan::Constructor)).
+    Constructor(EntryId),
+    /// An instance that this stream made through that entry.
+    Made(EntryId),
+    /// A persistent id's object or an out-of-band buffer.
+    External,
+    /// Anything else.
+    Other,
+}
+
+/// How a world shows its values to a contract.
+pub trait Look {
+    /// A value of this world.
+    type Value: Clone;
+
+    /// The value seen from outside.
+    fn view<'v>(&'v self, v: &'v Self::Value) -> View<'v>;
+
+    /// An item of an exact tuple or list.
+    fn item(&self, v: &Self::Value, index: usize) -> Option<Self::Value>;
+
+    /// The pairs of an exact dict.
+    fn pairs(&self, v: &Self::Value) -> Vec<(Self::Value, Self::Value)>;
+
+    /// Whether `test` holds for every item of a tuple, list, set or frozenset,
+    /// or every key and value of a dict. Not nested.
+    fn all(&self, v: &Self::Value, test: &mut dyn FnMut(View<'_>) -> bool) -> bool;
+
+    /// Days, seconds and microseconds of an exact `datetime.timedelta` made by
+    /// this stream.
+    fn timedelta(&self, v: &Self::Value) -> Option<(i32, i32, i32)>;
+
+    /// Whether `v` is a known value of that Enum, or within the mask of that
+    /// Flag. `None`: the class is not resolved yet.
+    fn enum_value(&self, entry: EntryId, v: &Self::Value) -> Option<bool>;
+
+    /// Whether that Enum has a member called `name`. `None`: the class is not
+    /// resolved yet.
+    fn enum_name(&self, entry: EntryId, name: &str) -> Option<bool> {
+        let _ = (entry, name);
+        None
+    }
+
+    /// An exact non-negative int below 2**128.
+    fn u128(&self, v: &Self::Value) -> Option<u128>;
+}
+
+impl View<'_> {
+    /// What the value is, for messages: never its content, except a name's.
+    pub fn describe(self) -> String {
+        match self {
+            View::None => "None".into(),
+            View::Bool(_) => "a bool".into(),
+            View::Int(_) => "an int".into(),
+            View::BigInt { bits, .. } => format!("an int of {bits} bits"),
+            View::Float(_) => "a float".into(),
+            View::Complex => "a complex".into(),
+            View::Str(text) => format!("a str of {} characters", text.chars().count()),
+            View::SurrogateStr => "a str with lone surrogates".into(),
+            View::Bytes(bytes) => format!("bytes of length {}", bytes.len()),
+            View::ByteArray(len) => format!("a bytearray of length {len}"),
+            View::Tuple(len) => format!("a tuple of {len}"),
+            View::List(len) => format!("a list of {len}"),
+            View::Dict(len) => format!("a dict of {len}"),
+            View::Set(len) => format!("a set of {len}"),
+            View::FrozenSet(len) => format!("a frozenset of {len}"),
+            View::Global(_) => "a class or function".into(),
+            View::Constructor(_) => "a __new__ method".into(),
+            View::Made(_) => "an instance".into(),
+            View::External => "an external object".into(),
+            View::Other => "an object".into(),
+        }
+    }
+}
+
+/// The shape of a whole argument list, for messages.
+pub(super) fn describe_all<L: Look>(look: &L, args: &[L::Value]) -> String {
+    const SHOWN: usize = 6;
+    let mut out = String::from("(");
+    for (index, arg) in args.iter().take(SHOWN).enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(&look.view(arg).describe());
+    }
+    if args.len() > SHOWN {
+        out.push_str(", …");
+    }
+    out.push(')');
+    out
+}

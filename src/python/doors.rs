@@ -1,0 +1,70 @@
+//! Doors for the tests: the opcode table and the decoder, to be compared with `pickletools`.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::load::ffi;
+use crate::load::run::Refusal;
+use crate::stream::opcode::OPCODES;
+use crate::stream::{Op, Reader, text};
+
+/// The opcode table: name, code, protocol, argument.
+#[pyfunction]
+pub fn _opcodes() -> Vec<(&'static str, u8, u8, &'static str)> {
+    OPCODES
+        .iter()
+        .map(|row| (row.name, row.code, row.protocol, row.argument))
+        .collect()
+}
+
+/// The instructions of a pickle: name, argument and position, as `pickletools.genops` gives them.
+#[pyfunction]
+#[pyo3(signature = (data, /))]
+pub fn _genops<'py>(data: &Bound<'py, PyBytes>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+    let py = data.py();
+    let mut reader = Reader::new(data.as_bytes());
+    let mut found = Vec::new();
+    loop {
+        let op = reader
+            .next_op()
+            .map_err(|error| super::errors::raise(py, Refusal::Stream(error, None), None))?;
+        let name = crate::stream::opcode::name(reader.code());
+        found.push((name, argument(py, op, reader.code())?, reader.at()).into_pyobject(py)?);
+        if op == Op::Stop {
+            return Ok(found);
+        }
+    }
+}
+
+fn argument<'py>(py: Python<'py>, op: Op<'_>, code: u8) -> PyResult<Bound<'py, PyAny>> {
+    let utf8 = |bytes: &[u8]| ffi::utf8(py, bytes).map(|value| value.into_bound(py));
+    let latin1 = |bytes: &[u8]| ffi::latin1(py, bytes).map(|value| value.into_bound(py));
+    let plain =
+        |kind: crate::error::Kind| pyo3::exceptions::PyValueError::new_err(kind.to_string());
+    Ok(match op {
+        Op::Int(value) | Op::Get(value) => value.into_pyobject(py)?.into_any(),
+        Op::Bool(value) if code == b'I' => {
+            pyo3::types::PyBool::new(py, value).to_owned().into_any()
+        }
+        Op::Long(bytes) => ffi::long(py, bytes)?.into_bound(py),
+        Op::Decimal(digits) => {
+            let text = std::str::from_utf8(digits).unwrap_or_default();
+            py.get_type::<pyo3::types::PyInt>().call1((text,))?
+        }
+        Op::Float(value) => value.into_pyobject(py)?.into_any(),
+        Op::Unicode(bytes) => utf8(bytes)?,
+        Op::RawUnicode(line) => utf8(&text::raw_unicode(line).map_err(plain)?)?,
+        Op::Quoted(quoted) => latin1(&text::unescape(quoted).map_err(plain)?)?,
+        Op::String(bytes) => latin1(bytes)?,
+        Op::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Op::ByteArray(bytes) => pyo3::types::PyByteArray::new(py, bytes).into_any(),
+        Op::Put(index) | Op::Frame(index) => index.into_pyobject(py)?.into_any(),
+        Op::Ext(code) => code.into_pyobject(py)?.into_any(),
+        Op::Proto(version) => version.into_pyobject(py)?.into_any(),
+        Op::Global(module, name) | Op::Inst(module, name) => {
+            latin1(&[module, b" ", name].concat())?
+        }
+        Op::PersId(id) => latin1(id)?,
+        _ => py.None().into_bound(py),
+    })
+}

@@ -1,0 +1,333 @@
+//! The cursor over the bytes of one pickle.
+//!
+//! Owns every length check: whatever an operand declares is compared with what is left, and nothing is ever allocated
+//! from it. Frames are strict: an opcode may not straddle one.
+
+use crate::error::{Error, Kind, Result};
+use crate::stream::opcode;
+
+/// A cursor over the bytes that are here; more may follow when the stream comes from a file.
+///
+/// `Copy`, and every rare path takes a copy: the cursor then stays in registers in the machine's loop.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// What is left of the current frame, or of the data. One bound serves both.
+    rest: &'a [u8],
+    /// What follows the frame.
+    behind: &'a [u8],
+    data: &'a [u8],
+    framed: bool,
+    /// Where the opcode being read begins, and its code.
+    start: *const u8,
+    code: u8,
+    /// Offset of `data[0]` from the start of the pickle.
+    base: u64,
+}
+
+impl<'a> Reader<'a> {
+    /// A cursor at the start of `data`.
+    pub fn new(data: &'a [u8]) -> Self {
+        Self::resume(data, 0, 0, None)
+    }
+
+    /// A cursor at `pos` of `data`, whose first byte is byte `base` of the pickle, `frame` bytes before the end of a
+    /// frame: what [`Reader::position`] and [`Reader::frame_left`] of an earlier cursor said.
+    pub fn resume(data: &'a [u8], pos: usize, base: u64, frame: Option<usize>) -> Self {
+        let here = data.get(pos..).unwrap_or_default();
+        let (rest, behind) = here.split_at(frame.unwrap_or(here.len()).min(here.len()));
+        Self {
+            rest,
+            behind,
+            data,
+            framed: frame.is_some(),
+            start: rest.as_ptr(),
+            code: 0,
+            base,
+        }
+    }
+
+    /// Index in the data of the next byte to read.
+    pub fn position(&self) -> usize {
+        self.data.len() - self.rest.len() - self.behind.len()
+    }
+
+    /// Bytes left in the current frame.
+    pub fn frame_left(&self) -> Option<usize> {
+        self.framed.then_some(self.rest.len())
+    }
+
+    fn start(&self) -> usize {
+        self.start.addr() - self.data.as_ptr().addr()
+    }
+
+    /// Offset of the current opcode from the start of the pickle.
+    #[inline(always)]
+    pub fn at(&self) -> u64 {
+        self.base + self.start() as u64
+    }
+
+    /// Code of the current opcode.
+    #[inline(always)]
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Goes back to the start of the current opcode, so that it is read again when more data is here.
+    pub fn rewind(&mut self) {
+        let end = self.data.len() - self.behind.len();
+        self.rest = self.data.get(self.start()..end).unwrap_or_default();
+    }
+
+    /// The bytes after the cursor, up to the end of the frame: what a fused path may look at.
+    #[inline(always)]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
+    #[inline(always)]
+    pub fn next_fused(&mut self) {
+        if let [code, rest @ ..] = self.rest {
+            self.start = self.rest.as_ptr();
+            self.code = *code;
+            self.rest = rest;
+        }
+    }
+
+    /// An error at the current opcode.
+    #[cold]
+    pub fn error(self, kind: Kind) -> Box<Error> {
+        let named = !matches!(kind, Kind::NoInput | Kind::InvalidLoadKey(_));
+        let opcode = if named { opcode::name(self.code) } else { None };
+        Error::new(kind, self.at(), opcode)
+    }
+
+    /// Reads by a rare path, on a copy of the cursor.
+    #[inline(always)]
+    pub(super) fn aside<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let mut copy = *self;
+        let result = read(&mut copy);
+        *self = copy;
+        result
+    }
+
+    /// The code of the next opcode.
+    #[inline(always)]
+    pub(super) fn next_code(&mut self) -> Result<u8> {
+        if self.rest.is_empty() {
+            self.aside(Self::leave_frame)?;
+        }
+        self.start = self.rest.as_ptr();
+        self.code = self.u8()?;
+        Ok(self.code)
+    }
+
+    /// At the end of a frame: goes on behind it. At the end of the data: says that the stream has no STOP.
+    #[cold]
+    #[inline(never)]
+    fn leave_frame(&mut self) -> Result<()> {
+        self.framed = false;
+        self.rest = self.behind;
+        self.behind = &[];
+        self.start = self.data.as_ptr_range().end.wrapping_sub(self.rest.len());
+        if self.rest.is_empty() {
+            return Err(Error::new(Kind::NoInput, self.at(), None));
+        }
+        Ok(())
+    }
+
+    /// Enters a frame of `length` bytes.
+    pub(super) fn enter_frame(&mut self, length: u64) -> Result<()> {
+        if i64::try_from(length).is_err() {
+            return Err(self.error(Kind::SizeOverflow("FRAME length")));
+        }
+        if self.framed && !self.rest.is_empty() {
+            return Err(self.error(Kind::FrameInFrame));
+        }
+        if self.framed {
+            self.rest = self.behind;
+        }
+        let left = self.rest.len();
+        match usize::try_from(length) {
+            Ok(length) if length <= left => {
+                (self.rest, self.behind) = self.rest.split_at(length);
+                self.framed = true;
+                Ok(())
+            }
+            _ => Err(self.error(Kind::Truncated {
+                need: length - left as u64,
+            })),
+        }
+    }
+
+    /// `count` bytes.
+    #[inline(always)]
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        match self.rest.split_at_checked(count) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.short(count as u64)),
+        }
+    }
+
+    /// As many bytes as an 8-byte length says; `what` names the opcode where no `Py_ssize_t` could hold it.
+    #[inline]
+    pub(super) fn take_u64(&mut self, what: &'static str) -> Result<&'a [u8]> {
+        let length = u64::from_le_bytes(self.array()?);
+        if i64::try_from(length).is_err() {
+            return Err(self.error(Kind::SizeOverflow(what)));
+        }
+        match usize::try_from(length) {
+            Ok(length) => self.take(length),
+            Err(_) => Err(self.short(length)),
+        }
+    }
+
+    #[inline(always)]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(*bytes)
+            }
+            None => Err(self.short(N as u64)),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn u8(&mut self) -> Result<u8> {
+        Ok(u8::from_le_bytes(self.array()?))
+    }
+
+    #[inline(always)]
+    pub(super) fn u16(&mut self) -> Result<u16> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    #[inline(always)]
+    pub(super) fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    #[inline(always)]
+    pub(super) fn i32(&mut self) -> Result<i32> {
+        Ok(i32::from_le_bytes(self.array()?))
+    }
+
+    #[inline(always)]
+    pub(super) fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// BINFLOAT's operand: big-endian, unlike every other.
+    #[inline(always)]
+    pub(super) fn f64(&mut self) -> Result<f64> {
+        Ok(f64::from_be_bytes(self.array()?))
+    }
+
+    /// A line without its `\n`.
+    pub(super) fn line(&mut self) -> Result<&'a [u8]> {
+        let Some(length) = memchr::memchr(b'\n', self.rest) else {
+            return Err(self.short(0));
+        };
+        let (line, rest) = self.rest.split_at(length);
+        self.rest = rest.get(1..).unwrap_or_default();
+        Ok(line)
+    }
+
+    /// A line that must not be empty; `CPython` calls the empty one truncated data.
+    pub(super) fn full_line(&mut self) -> Result<&'a [u8]> {
+        let line = self.line()?;
+        if line.is_empty() {
+            Err(self.error(Kind::EmptyLine))
+        } else {
+            Ok(line)
+        }
+    }
+
+    /// `count` bytes (0: a line) are not here: is it the frame that ends, or the data?
+    #[cold]
+    #[inline(never)]
+    #[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
+    fn short(self, count: u64) -> Box<Error> {
+        if self.framed {
+            return self.error(Kind::FrameExhausted);
+        }
+        let here = self.rest.len() as u64;
+        self.error(Kind::Truncated {
+            need: count.saturating_sub(here),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Op;
+
+    fn kind_of(data: &[u8]) -> Kind {
+        let mut reader = Reader::new(data);
+        loop {
+            match reader.next_op() {
+                Ok(Op::Stop) => panic!("the stream is whole"),
+                Ok(_) => {}
+                Err(error) => return error.kind,
+            }
+        }
+    }
+
+    #[test]
+    fn declared_lengths_are_compared_with_what_is_left() {
+        assert_eq!(
+            kind_of(b"B\xff\xff\xff\xffab"),
+            Kind::Truncated { need: 0xffff_fffd }
+        );
+        assert_eq!(
+            kind_of(b"\x8e\0\0\0\0\0\0\0\x40"),
+            Kind::Truncated {
+                need: 0x4000_0000_0000_0000
+            }
+        );
+        assert_eq!(
+            kind_of(b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff"),
+            Kind::SizeOverflow("BINUNICODE8")
+        );
+        assert_eq!(kind_of(b"I12"), Kind::Truncated { need: 0 });
+        assert_eq!(kind_of(b""), Kind::NoInput);
+    }
+
+    #[test]
+    fn frames_are_strict() {
+        let framed = |length: u8, body: &[u8]| {
+            let mut data = vec![0x95, length, 0, 0, 0, 0, 0, 0, 0];
+            data.extend_from_slice(body);
+            data
+        };
+        assert_eq!(kind_of(&framed(2, b"J\x01\0\0\0.")), Kind::FrameExhausted);
+        assert_eq!(kind_of(&framed(9, b"N.")), Kind::Truncated { need: 7 });
+        assert_eq!(
+            kind_of(&framed(18, &framed(9, b"NNNNNNNNN."))),
+            Kind::FrameInFrame
+        );
+        let after = framed(1, b"N.");
+        let mut reader = Reader::new(&after);
+        assert!(matches!(reader.next_op(), Ok(Op::Frame(1))));
+        assert!(matches!(reader.next_op(), Ok(Op::None)));
+        assert!(matches!(reader.next_op(), Ok(Op::Stop)));
+    }
+
+    #[test]
+    fn a_cursor_resumes_where_another_stopped() {
+        let data = b"K\x07J\x01\0";
+        let mut first = Reader::new(data);
+        assert!(matches!(first.next_op(), Ok(Op::Int(7))));
+        assert!(first.next_op().is_err());
+        first.rewind();
+        let more = b"J\x01\0\0\0.";
+        let mut second = Reader::resume(more, 0, first.position() as u64, first.frame_left());
+        assert!(matches!(second.next_op(), Ok(Op::Int(1))));
+        assert_eq!(second.at(), 2);
+    }
+}
