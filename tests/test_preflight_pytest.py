@@ -131,39 +131,34 @@ def test_explain_adds_a_section(pytester: pytest.Pytester) -> None:
 
 
 def test_fixtures_that_load_use_the_policy(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\npicklist_allow = app.Thing\npicklist_base = plain\n")
-    pytester.makeconftest(
-        """
-        import picklist
-
-        class Policy:
-            def __init__(self, allow, *, base):
-                self.allow, self.base = allow, base
-
-            def loads(self, data):
-                raise RuntimeError(f"guarded by {self.base}")
-
-            load = loads
-
-        picklist.Policy = Policy
-        picklist.safe_loads = lambda data, *, policy: (data, policy.allow, policy.base)
-        """
-    )
+    pytester.makeini("[pytest]\npicklist_allow = things.Thing\npicklist_base = plain\n")
     pytester.makepyfile(
-        """
-        import pickle
+        things="""
+        class Thing:
+            pass
+        """,
+        test_policy="""
+        import datetime, pickle
+        import picklist, pytest
+        from things import Thing
 
-        def test_safe_loads(safe_loads):
-            assert safe_loads(b"x") == (b"x", ["app.Thing"], ["plain"])
+        def test_safe_loads(safe_loads, picklist_policy):
+            assert isinstance(picklist_policy, picklist.Policy)
+            assert type(safe_loads(pickle.dumps(Thing()))) is Thing
+            with pytest.raises(picklist.ForbiddenGlobalError):
+                safe_loads(pickle.dumps(datetime.date(2024, 1, 2)))
 
-        def test_pickle():
-            assert pickle.loads(pickle.dumps(1)) == 1
-        """
+        def test_allowed():
+            assert type(pickle.loads(pickle.dumps(Thing()))) is Thing
+
+        def test_forbidden():
+            pickle.loads(pickle.dumps(test_allowed))
+        """,
     )
-    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
     result = pytester.runpytest_subprocess("--picklist-guard")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*guarded by ?'std'?*"])
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*ForbiddenGlobalError*", "*test_policy.test_allowed*"])
 
 
 def test_the_entry_point_is_registered() -> None:

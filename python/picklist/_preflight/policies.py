@@ -27,7 +27,7 @@ def policy_reasons(
     try:
         package.safe_loads(data, policy=policy)
     except package.UnsafePickleError as error:
-        return [_refused(places, names, error) for names in _names(error)]
+        return [_refused(places, policy, names, error) for names in _names(error)]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001
@@ -65,7 +65,9 @@ def _pair(blocked: Any) -> tuple[str, str] | None:
     return None
 
 
-def _refused(places: Places, names: tuple[str, str], error: BaseException) -> tuple[int, Reason]:
+def _refused(
+    places: Places, policy: Any, names: tuple[str, str], error: BaseException
+) -> tuple[int, Reason]:
     module, name = names
     node = 0
     for candidate, _, its_module, qualname in places.walk.globals():
@@ -74,18 +76,29 @@ def _refused(places: Places, names: tuple[str, str], error: BaseException) -> tu
             break
     chain = places.chain(node)
     if module:
-        entry = f'"{module}.{name}"'
         text = f"{module}.{name} is not allowed"
-        fixes = [
-            Fix(
-                f"policy.extend({entry})",
-                f"policy = policy.extend({entry})\n",
-                "assign",
-            ),
-            Fix(f"safe_loads(data, policy=policy, allow=[{entry}])"),
-            Fix("send plain data instead"),
-        ]
+        fixes = _allowing(policy, module, name)
     else:
         text = exception_text(error)
         fixes = [Fix("the refusal names the limit or capability: see reason.original")]
     return node, reason("PKL510", places, chain, summary=text, fixes=fixes, original=error)
+
+
+def _allowing(policy: Any, module: str, name: str) -> list[Fix]:
+    """Return the entry to add, or why there is none."""
+    package: Any = importlib.import_module("picklist")
+    entry = f'"{module}.{name}"'
+    try:
+        policy.extend(f"{module}.{name}")
+    except package.PolicyError as error:
+        return [
+            Fix(f"it cannot be allowed: {exception_text(error)}"),
+            Fix("send plain data instead: keep it out of the object, or drop it in __getstate__"),
+        ]
+    fixes = [Fix(f"policy.extend({entry})", f"policy = policy.extend({entry})\n", "assign")]
+    preset = policy.check(module, name).preset
+    if preset:
+        fixes.append(Fix(f'it is in a preset:  Policy(base=["std", "{preset}"])'))
+    else:
+        fixes.append(Fix(f"safe_loads(data, policy=policy, allow=[{entry}])"))
+    return [*fixes, Fix("send plain data instead")]
