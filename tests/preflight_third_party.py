@@ -327,7 +327,7 @@ def rich_console(keep: ExitStack) -> Any:
     return rich.console.Console()
 
 
-kind("click context", "PKL130", click_context, "click")
+kind("click context", "PKL163", click_context, "click")
 kind("loguru logger", "PKL160", loguru_logger, "loguru")
 kind("structlog print logger", "ok", structlog_logger, "structlog")
 kind("tqdm", "PKL130", progress, "tqdm")

@@ -165,3 +165,16 @@ def replaced(fix: Fix, reason: Reason, holder: Holder) -> Iterator[Any]:
     """An expression over the object, in place of the culprit."""
     names: dict[str, Any] = {"obj": holder, "traceback": __import__("traceback")}
     yield {"value": eval(fix.target, names)}
+
+
+def test_fixtures_of_pytest(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for value in (request, request.config, request.node, capsys):
+        holder = Holder(value)
+        report = picklist.explain(holder)
+        assert not really_pickles(holder)
+        assert [reason.code for reason in report.errors] == ["PKL163"], report
+        assert eval(report.errors[0].path, {"obj": holder}) is value
+        applied = [try_fix(fix, report.errors[0], holder) for fix in report.errors[0].fixes]
+        assert any(applied)

@@ -63,6 +63,30 @@ if hasattr(pickletester, "AbstractPicklingErrorTests"):
         test_bad_object_dict_items = None
 
 
+def loader_samples() -> list[Any]:
+    """Every value that the loader's corpus was made from, once."""
+    import corpus
+
+    made = []
+    for expression in dict.fromkeys(sample.expr for sample in corpus.SAMPLES):
+        sample = next(sample for sample in corpus.SAMPLES if sample.expr == expression)
+        made.append(pytest.param(sample, id=sample.name.replace(" ", "_")))
+    return made
+
+
+@pytest.mark.parametrize("sample", loader_samples())
+def test_no_false_alarm_on_what_the_loader_is_tested_with(sample: Any) -> None:
+    value = sample.expected()
+    report = picklist.explain(value)
+    assert not report.disagreement
+    try:
+        pickle.loads(pickle.dumps(value))
+        pickles = True
+    except Exception:
+        pickles = False
+    assert report.ok == pickles, report
+
+
 class Naming(pickle.Pickler):
     """Strings that start with `keep` go by a persistent id."""
 

@@ -287,3 +287,25 @@ def test_a_wrong_option_says_so() -> None:
         picklist.explain(1, target="marshal")
     with pytest.raises(ValueError, match="protocol"):
         picklist.explain(1, protocol=99)
+
+
+def test_the_error_travels_between_processes() -> None:
+    with pytest.raises(NotPicklableError) as caught:
+        picklist.check_picklable(App())
+    clone = pickle.loads(pickle.dumps(caught.value))
+    assert str(clone) == str(caught.value)
+    assert str(clone.report) == str(caught.value.report)
+    assert all(reason.original is None for reason in clone.report.reasons)
+
+
+def test_a_failure_of_the_preflight_itself_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> Any:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("picklist._preflight.check.dump_reasons", broken)
+    report = picklist.explain([1])
+    assert report.ok
+    assert "broken" in report.disagreement
+    report = picklist.explain(lambda: 1)
+    assert not report.ok
+    assert report.reasons[0].type == "function"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from picklist import _picklist
 from picklist.errors import NotPicklableError
 
 from . import context as contexts
@@ -99,25 +100,61 @@ def explain(
     if policy is None:
         policy, target = as_policy(target)
     aim = resolve(target, protocol)
+    try:
+        report = _explained(obj, name, aim, context, policy, roundtrip, max_reasons)
+    except Exception as error:  # noqa: BLE001
+        report = _unexplained(obj, name, aim, error)
+    report.target = aim.name
+    return report
+
+
+def _explained(
+    obj: object,
+    name: str,
+    aim: Target,
+    context: str | None,
+    policy: Any,
+    roundtrip: bool,
+    max_reasons: int,
+) -> Report:
     places = Places(aim.walk(obj), name, aim.protocol)
     found = dump_reasons(places)
     dumped: Dumped | None = None
     disagreement = ""
     keep = roundtrip and aim.name != "deepcopy"
-    if keep or policy is not None or not places.walk.certain or found:
-        keep = keep and not silent.must_not_load(places)
-        dumped = aim.dump(obj, keep=keep or policy is not None)
+    harmful = keep and silent.must_not_load(places)
+    keep = keep and not harmful
+    if keep or harmful or policy is not None or not places.walk.certain or found:
+        dumped = aim.dump(obj, keep=keep)
         dumped = _at_declared_protocol(aim, places, obj, dumped)
         disagreement = _reconcile(places, aim, dumped, found)
     if keep and dumped is not None:
         found += _loaded(places, aim, dumped, found)
+    elif harmful:
+        found += silent.state_reasons(places, aim)
     if policy is not None and dumped is not None and dumped.error is None:
         found += policy_reasons(places, obj, policy, aim.declared)
     if context is not None:
         found += contexts.context_reasons(places, context)
     report = _report(places, found, dumped, max_reasons)
     report.disagreement = disagreement
-    report.target = aim.name
+    return report
+
+
+def _unexplained(obj: object, name: str, aim: Target, error: Exception) -> Report:
+    """Where explaining itself fails, what a real dump says; the failure is a bug here."""
+    dumped = aim.dump(obj, keep=False)
+    reasons: list[Reason] = []
+    if dumped.error is not None:
+        places = Places(_picklist.walk(None, 5), name, 5)
+        text = f"{type_name(type(obj))}: {exception_text(dumped.error)}"
+        made = reason(
+            "PKL173", places, places.chain(0), summary=text, fixes=(), original=dumped.error
+        )
+        made.type = type_name(type(obj))
+        reasons.append(made)
+    report = Report(name, 1, reasons, size=dumped.size, measured=dumped.error is None)
+    report.disagreement = f"the preflight failed with {exception_text(error)}"
     return report
 
 
@@ -200,6 +237,8 @@ def _smallest_failing(places: Places, aim: Target) -> int:
     """Return the innermost node that does not dump by itself."""
     smallest = 0
     for node, parent, value in places.walk.nodes(500):
+        if not places.in_time:
+            break
         if node and parent == smallest and aim.dump(value, keep=False).error is not None:
             smallest = node
     return smallest

@@ -6,6 +6,7 @@ wording of CPython's exception: both change between versions.
 
 from __future__ import annotations
 
+import time
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ from .paths import Link, spell
 from .report import Fix, Reason, exception_text
 
 MAX_ALSO_AT = 5
+# Dumps and loads of parts, to find out which part it is, end after this time.
+SECONDS = 5.0
 # Iterators and wrappers that pickle if what they are over does.
 TRANSPARENT = ("PKL115", "PKL150", "PKL151", "PKL155")
 
@@ -45,7 +48,13 @@ class Places:
         self.walk = walk
         self.name = name
         self.protocol = protocol
+        self.until = time.monotonic() + SECONDS
         self._hits: dict[int, list[tuple[int, int, str, int, Any]]] | None = None
+
+    @property
+    def in_time(self) -> bool:
+        """More parts may be tried."""
+        return time.monotonic() < self.until
 
     def chain(self, node: int) -> list[Link]:
         """Return the links from the root to a node."""
@@ -126,8 +135,9 @@ def dump_reasons(places: Places) -> list[tuple[int, Reason]]:
     found: dict[int, Reason] = {}
     for node, trouble, detail in places.walk.findings():
         chain = places.chain(node)
-        found.update(_method_reasons(places, chain, found))
         holder = outermost_kind(chain)
+        visible = chain if holder is None else chain[: holder[0] + 1]
+        found.update(_method_reasons(places, visible, found))
         if holder is not None:
             position, kind = holder
             culprit = chain[position].node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .render import as_html, as_sarif, as_text
@@ -107,6 +107,11 @@ class Reason:
             "also_at": list(self.also_at),
             "original": exception_text(self.original),
         }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel without the original exception, which may not: its text is in `to_dict`."""
+        names = [entry.name for entry in fields(self)]
+        return Reason, tuple(None if name == "original" else getattr(self, name) for name in names)
 
     def __str__(self) -> str:
         mark = "E" if self.severity == "error" else "W"

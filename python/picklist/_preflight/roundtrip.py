@@ -20,11 +20,13 @@ from .report import Fix, Reason, exception_text
 from .targets import Target
 
 MAX_PARTS = 300
-PER_TYPE = 3
+PER_TYPE = 50
 
 
-def load_error(target: Target, obj: object) -> tuple[BaseException | None, Any]:
-    """Return the exception of loading what dumps, if it dumps, and the clone."""
+def load_error(places: Places, target: Target, obj: object) -> tuple[BaseException | None, Any]:
+    """Return the exception of loading what dumps, if it dumps in time, and the clone."""
+    if not places.in_time:
+        return None, None
     dumped = target.dump(obj, keep=True)
     if dumped.error is not None:
         return None, None
@@ -63,7 +65,7 @@ def load_reasons(
         chain = places.chain(node)
         if any(link.node in bad for link in chain) or node in failing:
             continue
-        error, _ = load_error(target, value)
+        error, _ = load_error(places, target, value)
         if error is None:
             continue
         failing.update(link.node for link in chain)

@@ -48,6 +48,15 @@ def must_not_load(places: Places) -> bool:
     return False
 
 
+def state_reasons(places: Places, target: Target) -> list[tuple[int, Reason]]:
+    """Return what can be said without loading."""
+    return [
+        (node, made)
+        for node, value in places.walk.instances(MAX_INSTANCES)
+        for made in _state_elsewhere(places, target, node, value)
+    ]
+
+
 def silent_reasons(places: Places, target: Target, bad: set[int]) -> list[tuple[int, Reason]]:
     """Warnings about what loading loses."""
     found: list[tuple[int, Reason]] = []
@@ -70,7 +79,7 @@ def _exception(places: Places, target: Target, node: int, value: Any) -> Iterato
     slots = remedies.slot_names(type(value))
     if not held and not attributes and not slots:
         return
-    error, clone = load_error(target, value)
+    error, clone = load_error(places, target, value)
     if error is not None or not is_a(clone, BaseException):
         return
     lost = [name for name in held if _part(clone, name) is None]
@@ -115,7 +124,7 @@ def _identity(places: Places, target: Target, node: int, value: Any) -> Iterator
         variable = remedies.variable_of(value, namespace(cls).get("__module__"))
         if variable is None:
             return
-        error, clone = load_error(target, value)
+        error, clone = load_error(places, target, value)
         if error is not None or clone is value:
             return
         text = f"the sentinel {variable}: its clone is another object"
@@ -159,7 +168,7 @@ def _dropped(places: Places, target: Target, node: int, value: Any) -> Iterator[
     )
     if not own or find_in_class(cls, "__getattr__") is not None:
         return
-    error, clone = load_error(target, value)
+    error, clone = load_error(places, target, value)
     if error is not None or type(clone) is not cls:
         return
     kept = instance_dict(clone)
