@@ -28,6 +28,7 @@ import gzip
 import hashlib
 import hmac
 import http.client
+import importlib
 import inspect
 import io
 import ipaddress
@@ -836,6 +837,29 @@ class Node:
         return isinstance(other, Node) and self.name == other.name
 
 
+class Gone:
+    def __reduce__(self) -> Any:
+        return importlib.import_module, ("a_module_that_nobody_installed",)
+
+
+class NeedsProtocol5:
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if protocol < 5:
+            raise TypeError("protocol 5, please")
+        return NeedsProtocol5, ()
+
+
+class Nameless(type):
+    def __getattribute__(cls, name: str) -> Any:
+        if name in ("__qualname__", "__name__"):
+            raise RuntimeError("no name")
+        return super().__getattribute__(name)
+
+
+class WithoutName(metaclass=Nameless):
+    pass
+
+
 class Box:
     def __getstate__(self) -> Any:
         return [1]
@@ -866,6 +890,9 @@ kind("frozen slots", "PKL213", lambda keep: FrozenSlots(1))
 kind("dict that logs", "PKL214", lambda keep: filled(LoggingDict()))
 kind("list that logs", "PKL214", lambda keep: filled(LoggingList()))
 kind("hash in a cycle", "PKL215", lambda keep: cycle())
+kind("module that is gone", "PKL216", lambda keep: Gone())
+kind("protocol 5 only", "PKL171", lambda keep: NeedsProtocol5())
+kind("class without a name", "PKL156", lambda keep: WithoutName())
 kind("setstate raises", "PKL217", lambda keep: Box())
 
 # ---- what pickles

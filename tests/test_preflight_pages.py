@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from picklist._preflight.catalogue import kinds, reasons
+import picklist
+from picklist._preflight.catalogue import kind_of, kinds, reasons
+from picklist._preflight.classify import TRANSPARENT
 from picklist._preflight.pages import page, pages
 
 DOCS = Path(__file__).parent.parent / "docs" / "reasons"
@@ -55,3 +58,22 @@ def test_every_page_has_its_parts() -> None:
 
 def test_every_kind_names_a_code() -> None:
     assert {kind.code for kind in kinds().values()} <= set(reasons())
+
+
+@pytest.mark.parametrize("name", kinds())
+def test_every_type_of_the_table_is_known_by_name(name: str) -> None:
+    """Nothing is imported for it: the class here only carries the name."""
+    module, _, short = name.rpartition(".")
+    made = type(short, (), {"__module__": module})
+    derived = type("Derived", (made,), {"__module__": "app"})
+    for cls in (made, derived):
+        assert kind_of(cls) is kinds()[name]
+    own = type("Own", (made,), {"__module__": "app", "__getstate__": lambda self: {}})
+    assert kind_of(own) is None
+    if kinds()[name].code in TRANSPARENT:
+        return
+    held = made()
+    vars(held)["lock"] = threading.Lock()
+    report = picklist.explain({"held": held}, roundtrip=False)
+    assert report.errors[0].code == kinds()[name].code
+    assert len(report.errors[0].fixes) >= 2

@@ -74,6 +74,7 @@ def loader_samples() -> list[Any]:
     return made
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("sample", loader_samples())
 def test_no_false_alarm_on_what_the_loader_is_tested_with(sample: Any) -> None:
     value = sample.expected()

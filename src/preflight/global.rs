@@ -13,7 +13,7 @@ pub(super) struct Found {
 
 /// Why a function or class cannot be stored by name.
 pub(super) struct Lost {
-    /// One of `local`, `missing`, `other`, `unimportable`, `raised`, `ascii`, `extension`.
+    /// One of `local`, `missing`, `other`, `unimportable`, `name-raised`, `ascii`, `extension`.
     pub(super) trouble: &'static str,
     /// The qualified name, the object found instead, or the exception.
     pub(super) detail: Py<PyAny>,
@@ -28,7 +28,7 @@ impl Lost {
     fn raised(py: Python<'_>, error: PyErr) -> Self {
         let detail = error.into_value(py).into_any();
         Lost {
-            trouble: "raised",
+            trouble: "name-raised",
             detail,
         }
     }

@@ -293,6 +293,11 @@ impl Walk {
         .collect()
     }
 
+    /// Bytes of a node with all that hangs from it.
+    fn weight(&self, node: NodeId) -> u64 {
+        self.totals().get(node as usize).copied().unwrap_or(0)
+    }
+
     /// `(node, bytes)` of the heaviest places, heaviest first: those with a
     /// twentieth of all bytes or more that no single child accounts for.
     fn largest(&self, count: usize) -> Vec<(NodeId, u64)> {

@@ -9,10 +9,10 @@ from picklist.errors import NotPicklableError
 
 from . import context as contexts
 from . import remedies, silent
-from .catalogue import is_editable, type_name
+from .catalogue import is_editable, is_user_class, mro, namespace, type_name
 from .classify import Places, dump_reasons, own_code, reason
 from .policies import as_policy, policy_reasons
-from .report import Fix, Reason, Report, exception_text
+from .report import Reason, Report, exception_text
 from .roundtrip import load_reasons
 from .targets import Dumped, Target, resolve
 
@@ -118,6 +118,9 @@ def _explained(
     max_reasons: int,
 ) -> Report:
     places = Places(aim.walk(obj), name, aim.protocol)
+    if aim.declared != aim.protocol and _depends_on_protocol(places):
+        aim = Target(aim.name, aim.declared, aim.declared, aim.pickler, aim.opaque, aim.loads)
+        places = Places(aim.walk(obj), name, aim.protocol)
     found = dump_reasons(places)
     dumped: Dumped | None = None
     disagreement = ""
@@ -126,7 +129,6 @@ def _explained(
     keep = keep and not harmful
     if keep or harmful or policy is not None or not places.walk.certain or found:
         dumped = aim.dump(obj, keep=keep)
-        dumped = _at_declared_protocol(aim, places, obj, dumped)
         disagreement = _reconcile(places, aim, dumped, found)
     if keep and dumped is not None:
         found += _loaded(places, aim, dumped, found)
@@ -158,15 +160,16 @@ def _unexplained(obj: object, name: str, aim: Target, error: Exception) -> Repor
     return report
 
 
-def _at_declared_protocol(aim: Target, places: Places, obj: object, dumped: Dumped) -> Dumped:
-    """Buffers make protocol 5 differ from the default: ask the default too."""
-    if dumped.error is not None or aim.declared == aim.protocol:
-        return dumped
-    if all(_from_a_library(places, node) for node in places.walk.buffers()):
-        return dumped
-    again = Target(aim.name, aim.declared, aim.declared, aim.pickler, aim.opaque, aim.loads)
-    second = again.dump(obj, keep=False)
-    return second if second.error is not None else dumped
+def _depends_on_protocol(places: Places) -> bool:
+    """Tell what pickles otherwise below protocol 5 than the walk has seen."""
+    if any(not _from_a_library(places, node) for node in places.walk.buffers()):
+        return True
+    return any(_asks_protocol(type(value)) for _, value in places.walk.instances(1))
+
+
+def _asks_protocol(cls: type) -> bool:
+    """Tell a class of a user's with a `__reduce_ex__`, which may depend on the protocol."""
+    return any("__reduce_ex__" in namespace(base) and is_user_class(base) for base in mro(cls))
 
 
 def _from_a_library(places: Places, node: int) -> bool:
@@ -212,11 +215,6 @@ def _reconcile(places: Places, aim: Target, dumped: Dumped, found: list[tuple[in
         fixes += [remedies.drop_attribute(*held, "")] if held else []
         made = reason("PKL172", places, chain, summary=text, fixes=fixes, original=error)
         found.append((chain[-1].node, made))
-        return ""
-    if places.walk.buffers() and aim.declared < 5:
-        text = f"needs protocol 5: {exception_text(error)}"
-        fixes = [Fix("pickle.dumps(obj, protocol=5)")]
-        found.append((node, reason("PKL157", places, chain, summary=text, fixes=fixes)))
         return ""
     held = remedies.owner_of(chain)
     fixes = [remedies.drop_attribute(*held, "")] if held else []

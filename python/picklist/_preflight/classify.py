@@ -32,6 +32,7 @@ from .catalogue import (
     type_name,
 )
 from .paths import Link, spell
+from .render import human_bytes
 from .report import Fix, Reason, exception_text
 
 MAX_ALSO_AT = 5
@@ -178,7 +179,8 @@ def _method_reasons(
             continue
         owner = type(method.__self__)
         name = method.__func__.__name__ if hasattr(method.__func__, "__name__") else "method"
-        text = f"bound method {short_name(owner)}.{name}: pickling it pickles its whole object"
+        size = human_bytes(places.walk.weight(link.node))
+        text = f"bound method {short_name(owner)}.{name}: it carries its whole object, {size}"
         way = chain[: position + 1]
         fixes = [
             Fix(f"a function of module level:  def {name}(...): ...   with the data it needs"),
@@ -236,6 +238,10 @@ def _own_reason(places: Places, chain: Sequence[Link], trouble: str, detail: Any
         return _global_reason(places, chain, trouble, detail)
     if trouble == "bad-reduce":
         return _bad_reduce(places, chain, str(detail))
+    if trouble == "name-raised":
+        text = f"{described(culprit)}: asking for its name raises {exception_text(detail)}"
+        fixes = _drop_fixes(chain)
+        return reason("PKL156", places, chain, summary=text, fixes=fixes, original=detail)
     if trouble == "extension":
         text = f"{described(culprit)} has a bad code in copyreg's extension registry"
         fixes = [Fix("copyreg.add_extension(module, name, code) with a code from 1 to 2**31 - 1")]

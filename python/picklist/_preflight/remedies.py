@@ -354,18 +354,16 @@ STATE_COPY = "self.__dict__.copy()"
 
 
 def reduce_by_state(cls: type) -> Fix:
-    """Return a `__reduce__` that always is what a pickler accepts."""
+    """Return a reducer that always is what a pickler accepts."""
+    own = find_in_class(cls, "__reduce_ex__") is not object.__dict__["__reduce_ex__"]
+    method, parameters = ("__reduce_ex__", "self, protocol") if own else ("__reduce__", "self")
     code = (
         "import copyreg\n\n"
-        "def __reduce__(self):\n"
+        f"def {method}({parameters}):\n"
         f"    return copyreg.__newobj__, (type(self),), {STATE_COPY}\n"
     )
-    return Fix(
-        f"{short_name(cls)}.__reduce__ that stores the attributes",
-        code,
-        "methods",
-        short_name(cls),
-    )
+    name = short_name(cls)
+    return Fix(f"{name}.{method} that stores the attributes", code, "methods", name)
 
 
 def getstate_by_dict(cls: type) -> Fix:

@@ -10,6 +10,7 @@ from . import remedies
 from .catalogue import (
     find_in_class,
     is_a,
+    is_editable,
     is_user_class,
     short_name,
     type_name,
@@ -102,6 +103,8 @@ def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fi
             Fix("keep an alias at the old place"),
             Fix("Policy(rename={old: new}) when loading"),
         ]
+        if is_editable(cls):
+            fixes.insert(0, remedies.reduce_by_state(cls))
         if "__setattr__" not in methods and find_in_class(cls, "__getattr__") is None:
             return "PKL216", fixes
     if find_in_class(cls, "__getattr__") is not None and (
