@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import types
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from picklist import _picklist
@@ -34,6 +33,7 @@ from .catalogue import (
 from .paths import Link, spell
 from .render import human_bytes
 from .report import Fix, Reason, exception_text
+from .source import class_source, place, source_of
 
 MAX_ALSO_AT = 5
 # Dumps and loads of parts, to find out which part it is, end after this time.
@@ -354,40 +354,6 @@ def described(value: object) -> str:
     if type(value) is types.ModuleType:
         return f"module {value.__name__}"
     return f"a {type_name(type(value))}"
-
-
-def source_of(value: object) -> str:
-    """`file:line` of a function or class."""
-    if type(value) is types.FunctionType:
-        return f"{value.__code__.co_filename}:{value.__code__.co_firstlineno}"
-    return class_source(value) if is_a(value, type) else ""
-
-
-def class_source(cls: type) -> str:
-    """`file:line` of a class written in Python, where its file can be told."""
-    if not is_editable(cls):
-        return ""
-    node = remedies.class_definition(cls)
-    filename = ""
-    for member in namespace(cls).values():
-        if type(member) is types.FunctionType:
-            filename = member.__code__.co_filename
-            break
-    if node is None:
-        return ""
-    if not filename or filename.startswith("<"):
-        import sys
-
-        module = sys.modules.get(module_of(cls))
-        filename = str(getattr(module, "__file__", "") or "")
-    return f"{filename}:{node.lineno}" if filename else ""
-
-
-def place(source: str) -> str:
-    """`, train.py:41` from a source."""
-    if not source:
-        return ""
-    return f", {Path(source).name}"
 
 
 # ---- the object's own methods

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import remedies
 from .catalogue import (
     is_a,
     namespace,
 )
-from .classify import Places, place, reason, source_of
+from .classify import Places, reason
 from .paths import faithful
 from .report import Fix, Reason
+from .source import parsed, place, source_of
 
 CONTEXTS = ("spawn", "forkserver", "fork")
 STARTERS = (
@@ -58,7 +58,7 @@ def main_file() -> str | None:
 
 def _main_reasons(places: Places) -> Found:
     filename = main_file()
-    tree = remedies.parsed(filename) if filename else None
+    tree = parsed(filename) if filename else None
     for node, value, module, qualname in places.walk.globals():
         if module not in ("__main__", "__mp_main__"):
             continue
@@ -164,7 +164,7 @@ def _called(function: ast.expr) -> str:
 
 def _guard_reasons(places: Places) -> Found:
     filename = main_file()
-    tree = remedies.parsed(filename) if filename else None
+    tree = parsed(filename) if filename else None
     if tree is None or filename is None:
         return
     starts = unguarded_starts(tree)
@@ -217,7 +217,7 @@ def changed_globals(function: types.FunctionType) -> list[str]:
     module = str(function.__globals__.get("__name__", ""))
     if module.partition(".")[0] in sys.stdlib_module_names and module != "__main__":
         return []
-    tree = remedies.parsed(filename) if Path(filename).is_file() else None
+    tree = parsed(filename) if Path(filename).is_file() else None
     if tree is None:
         return []
     reassigned = {

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
-import functools
 import inspect
 import keyword
 import re
 import sys
 import textwrap
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .catalogue import (
@@ -21,7 +19,6 @@ from .catalogue import (
     instance_dict,
     is_a,
     is_editable,
-    module_of,
     mro,
     namespace,
     qualname,
@@ -29,6 +26,7 @@ from .catalogue import (
 )
 from .paths import Link, faithful
 from .report import Fix
+from .source import class_definition, definition, module_level
 
 
 def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
@@ -182,92 +180,6 @@ def closure(function: types.FunctionType) -> dict[str, Any]:
     return captured
 
 
-def definition(function: types.FunctionType) -> ast.Lambda | ast.FunctionDef | None:
-    """Return the syntax tree of a function, from its source file; None if not sure."""
-    code = function.__code__
-    tree = parsed(code.co_filename)
-    if tree is None:
-        return None
-    found = []
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Lambda | ast.FunctionDef):
-            continue
-        first = node.lineno
-        if isinstance(node, ast.FunctionDef):
-            if node.name != code.co_name:
-                continue
-            first = min([first, *(line.lineno for line in node.decorator_list)])
-        elif code.co_name != "<lambda>":
-            continue
-        if first == code.co_firstlineno and _parameters(node) == _code_parameters(code):
-            found.append(node)
-    if len(found) > 1:
-        found = [node for node in found if _same_columns(node, code)]
-    return found[0] if len(found) == 1 else None
-
-
-def _parameters(node: ast.Lambda | ast.FunctionDef) -> list[str]:
-    arguments = node.args
-    names = [argument.arg for argument in arguments.posonlyargs + arguments.args]
-    names += [argument.arg for argument in arguments.kwonlyargs]
-    return names
-
-
-def _code_parameters(code: types.CodeType) -> list[str]:
-    return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-
-
-def _same_columns(node: ast.Lambda | ast.FunctionDef, code: types.CodeType) -> bool:
-    if not isinstance(node, ast.Lambda):
-        return True
-    body = node.body
-    ends = {(line, column) for _, line, _, column in code.co_positions() if line and column}
-    return (body.end_lineno, body.end_col_offset) in ends
-
-
-@functools.lru_cache(maxsize=8)
-def parsed(filename: str) -> ast.Module | None:
-    """Return the syntax tree of a source file, or None."""
-    import linecache
-
-    try:
-        text = "".join(linecache.getlines(filename))
-        return ast.parse(text) if text else None
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-
-
-def module_level(
-    node: ast.Lambda | ast.FunctionDef,
-    function: types.FunctionType,
-    name: str,
-    captured: list[str],
-) -> str:
-    """Source of the function under a name of its own; captured names become keywords."""
-    parameters = copy.deepcopy(node.args)
-    for argument in ast.walk(parameters):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
-    defaults = function.__defaults__ or ()
-    for index, value in enumerate(defaults):
-        parameters.defaults[index] = _literal(value, parameters.defaults[index])
-    for parameter in captured:
-        parameters.kwonlyargs.append(ast.arg(parameter))
-        parameters.kw_defaults.append(None)
-    if isinstance(node, ast.Lambda):
-        body: list[ast.stmt] = [ast.Return(node.body)]
-    else:
-        body = node.body
-    made = ast.FunctionDef(name=name, args=parameters, body=body, decorator_list=[])
-    made.type_params = []  # type: ignore[attr-defined,unused-ignore]
-    return ast.unparse(ast.fix_missing_locations(made)) + "\n"
-
-
-def _literal(value: object, otherwise: ast.expr) -> ast.expr:
-    text = faithful(value)
-    return otherwise if text is None else ast.parse(text, mode="eval").body
-
-
 def for_class(cls: type, name: str) -> list[Fix]:
     """Return the class at module level."""
     node = class_definition(cls)
@@ -281,58 +193,6 @@ def for_class(cls: type, name: str) -> list[Fix]:
     fixes.append(Fix("keep the data in a dict, a tuple or a class of module level"))
     fixes.append(cloudpickle_fix())
     return fixes
-
-
-def class_definition(cls: type) -> ast.ClassDef | None:
-    """Return the syntax tree of a class, from the file of its first method."""
-    for member in namespace(cls).values():
-        code = getattr(member, "__code__", None) if type(member) is types.FunctionType else None
-        if code is not None:
-            candidates = _classes_in(code.co_filename, cls)
-            inside = [
-                node
-                for node in candidates
-                if node.lineno <= code.co_firstlineno <= (node.end_lineno or node.lineno)
-            ]
-            if len(inside) == 1:
-                return inside[0]
-    module = sys.modules.get(module_of(cls))
-    filename = getattr(module, "__file__", None)
-    candidates = _classes_in(filename, cls) if isinstance(filename, str) else []
-    line = namespace(cls).get("__firstlineno__")
-    if line is not None:
-        candidates = [
-            node
-            for node in candidates
-            if line in (node.lineno, *(item.lineno for item in node.decorator_list))
-        ]
-    return candidates[0] if len(candidates) == 1 else None
-
-
-def _classes_in(filename: str, cls: type) -> list[ast.ClassDef]:
-    """Class definitions of the file under the qualified name of `cls`."""
-    tree = parsed(filename)
-    if tree is None:
-        return []
-    parts = [part for part in qualname(cls).split(".") if part != "<locals>"]
-    found: list[ast.AST] = [tree]
-    for part in parts:
-        found = [inner for scope in found for inner in _definitions_in(scope) if inner.name == part]
-    return [node for node in found if isinstance(node, ast.ClassDef)]
-
-
-Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def _definitions_in(scope: ast.AST) -> Iterator[Definition]:
-    """Functions and classes of one scope, nested scopes left out."""
-    waiting = list(ast.iter_child_nodes(scope))
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Definition):
-            yield node
-        elif not isinstance(node, ast.Lambda):
-            waiting.extend(ast.iter_child_nodes(node))
 
 
 def variable_of(value: object, module_name: object) -> str | None:
@@ -404,16 +264,16 @@ def for_exception(error: BaseException) -> list[Fix]:
     """Exceptions whose `__init__` does not accept their args."""
     cls = type(error)
     fixes = []
+    names = ", ".join(_init_parameters(cls))
+    if names:
+        text = f"in {short_name(cls)}.__init__:  super().__init__({names})"
+        fixes.append(Fix(f"{text}   so that self.args matches"))
     arguments = constructor_arguments(error, "__init__")
     if arguments:
         items = "".join(f"self.{name}, " for name in arguments).rstrip()
         code = f"def __reduce__(self):\n    return type(self), ({items})\n"
         text = f"{short_name(cls)}.__reduce__: return type(self), ({items})"
         fixes.append(Fix(text, code, "methods", short_name(cls)))
-        names = ", ".join(arguments)
-        fixes.append(Fix(f"super().__init__({names})   so that self.args matches __init__"))
-    else:
-        fixes.append(Fix("super().__init__(…) with every argument, so that self.args matches"))
     code = (
         "import copyreg\n\n"
         "def __reduce__(self):\n"
@@ -422,6 +282,15 @@ def for_exception(error: BaseException) -> list[Fix]:
     text = f"{short_name(cls)}.__reduce__ that does not call __init__ when loading"
     fixes.append(Fix(text, code, "methods", short_name(cls)))
     return fixes
+
+
+def _init_parameters(cls: type) -> list[str]:
+    """Return the names that `__init__` takes by position."""
+    function = find_in_class(cls, "__init__")
+    if not isinstance(function, types.FunctionType):
+        return []
+    code = function.__code__
+    return list(code.co_varnames[1 : code.co_argcount])
 
 
 def for_new(value: object) -> list[Fix]:

@@ -15,9 +15,10 @@ from .catalogue import (
     short_name,
     type_name,
 )
-from .classify import Places, class_source, raising_method, raising_place, reason
+from .classify import Places, raising_method, raising_place, reason
 from .paths import Link
 from .report import Fix, Reason, exception_text
+from .source import class_source
 from .targets import Target
 
 MAX_PARTS = 300

@@ -17,10 +17,11 @@ from .catalogue import (
     short_name,
     type_name,
 )
-from .classify import Places, class_source, reason
+from .classify import Places, reason
 from .paths import Link, faithful
 from .report import Fix, Reason
 from .roundtrip import load_error
+from .source import class_definition, class_source
 from .targets import Target
 
 MAX_INSTANCES = 50
@@ -242,7 +243,7 @@ def _changed_classes(places: Places, bad: set[int]) -> Found:
     for node, value, _, _ in places.walk.globals():
         if node in bad or not is_a(value, type) or not is_editable(value):
             continue
-        definition = remedies.class_definition(value)
+        definition = class_definition(value)
         if definition is None:
             continue
         changed = []
