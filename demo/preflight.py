@@ -1,6 +1,6 @@
 """The preflight in one run: an object of a training script, why it does not pickle, and the fixes.
 
-    python demo/preflight.py
+python demo/preflight.py
 """
 
 from __future__ import annotations

@@ -155,13 +155,14 @@ impl<'py> Walker<'py> {
 }
 
 /// Methods by which a class takes pickling into its own hands, or lies.
-const OVERRIDES: [&str; 7] = [
+const OVERRIDES: [&str; 8] = [
     "__reduce_ex__",
     "__reduce__",
     "__getstate__",
     "__getnewargs__",
     "__getnewargs_ex__",
     "__getattribute__",
+    "__getattr__",
     "__class__",
 ];
 

@@ -243,6 +243,8 @@ def _changed_classes(places: Places, bad: set[int]) -> Found:
     for node, value, _, _ in places.walk.globals():
         if node in bad or not is_a(value, type) or not is_editable(value):
             continue
+        if not places.in_time:
+            return
         definition = class_definition(value)
         if definition is None:
             continue

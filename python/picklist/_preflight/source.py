@@ -91,9 +91,17 @@ def _same_columns(node: ast.Lambda | ast.FunctionDef, code: types.CodeType) -> b
     return (body.end_lineno, body.end_col_offset) in ends
 
 
-@functools.lru_cache(maxsize=8)
 def parsed(filename: str) -> ast.Module | None:
     """Return the syntax tree of a source file, or None."""
+    try:
+        changed = Path(filename).stat().st_mtime_ns
+    except (OSError, ValueError):
+        changed = 0  # a notebook's cell, or no file at all
+    return _parsed(filename, changed)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(filename: str, changed: int) -> ast.Module | None:  # noqa: ARG001 - the key
     import linecache
 
     try:
