@@ -259,6 +259,16 @@ def _loaded(
     return silent.silent_reasons(places, aim, bad)
 
 
+def _public_path(places: Places, node: int) -> str:
+    """Return the path of a node, or of the object whose reduce value it is in."""
+    chain = places.chain(node)
+    path = places.spell(chain)
+    while "__reduce_ex__" in path and len(chain) > 1:
+        chain.pop()
+        path = places.spell(chain)
+    return path
+
+
 def _report(
     places: Places,
     found: list[tuple[int, Reason]],
@@ -269,14 +279,14 @@ def _report(
     entries.sort(key=lambda entry: entry.severity != "error")
     measured = dumped is not None and dumped.error is None and bool(dumped.size)
     size = dumped.size if measured and dumped is not None else places.walk.size
-    largest = [(places.path(node), count) for node, count in places.walk.largest(5)]
+    largest = {_public_path(places, node): count for node, count in places.walk.largest(5)}
     return Report(
         name=places.name,
         objects=places.walk.objects,
         reasons=entries[:max_reasons],
         size=size,
         measured=measured,
-        largest=largest,
+        largest=list(largest.items()),
         omitted=max(0, len(entries) - max_reasons),
     )
 

@@ -62,7 +62,7 @@ def load_reasons(
     of loading everything, or None where the whole did not dump.
     """
     found: list[tuple[int, Reason]] = []
-    failing: set[int] = set()
+    failing: set[int] = {link.node for node in bad for link in places.chain(node)}
     for node, value in parts(places):
         chain = places.chain(node)
         if any(link.node in bad for link in chain) or node in failing:
