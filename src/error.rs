@@ -72,8 +72,8 @@ pub enum Kind {
     /// LONG4 with a negative length.
     #[error("LONG pickle has negative byte count")]
     NegativeLong,
-    /// BINSTRING with a negative length.
-    #[error("BINSTRING pickle has negative byte count")]
+    /// BINSTRING with a negative length, which `pickle` takes for an unsigned one.
+    #[error("pickle data was truncated: BINSTRING has a negative byte count")]
     NegativeString,
     /// INT, LONG, GET or PUT whose text is no plain decimal integer.
     #[error("invalid literal for int() with base 10: {}", Foreign(.0))]
@@ -110,9 +110,12 @@ pub enum Kind {
     /// SETITEMS or DICT over an odd number of values.
     #[error("odd number of items for {0}")]
     OddItems(&'static str),
-    /// APPEND(S), SETITEM(S) or ADDITEMS on a value that this stream may not fill.
+    /// BUILD, or another use, of a value that this stream may not use so.
     #[error("{0}")]
     BadTarget(String),
+    /// APPEND(S) or ADDITEMS on a value that this stream may not fill; `pickle` looks for the method in vain.
+    #[error("{0}")]
+    BadContainer(String),
     /// BUILD whose state is neither a dict nor a pair of dicts.
     #[error("state is not a dictionary")]
     StateNotDict,
@@ -140,6 +143,12 @@ pub enum Kind {
     /// A value that a constructor of the standard library refuses.
     #[error("{0}")]
     BadValue(String),
+    /// A name of the policy that its module does not have.
+    #[error("{0}")]
+    MissingName(String),
+    /// A name of the policy whose module cannot be imported.
+    #[error("{0}")]
+    MissingModule(String),
     /// PERSID whose line is not ASCII.
     #[error("persistent IDs in protocol 0 must be ASCII strings")]
     PersistentIdText,
@@ -206,12 +215,18 @@ pub enum Class {
     Overflow,
     /// … and `TypeError`.
     Type,
+    /// … and `AttributeError`.
+    Attribute,
+    /// … and `ModuleNotFoundError`.
+    Import,
     /// … and `UnicodeDecodeError`.
     Unicode,
     /// `LimitExceededError`.
     Limit,
     /// `ForbiddenGlobalError`.
     ForbiddenGlobal,
+    /// `ForbiddenGlobalError` and `ValueError`.
+    ForbiddenExtension,
     /// `ForbiddenCallError`.
     ForbiddenCall,
 }
@@ -225,9 +240,12 @@ impl Class {
             Self::Value => "value",
             Self::Overflow => "overflow",
             Self::Type => "type",
+            Self::Attribute => "attribute",
+            Self::Import => "import",
             Self::Unicode => "unicode",
             Self::Limit => "limit",
             Self::ForbiddenGlobal => "forbidden-global",
+            Self::ForbiddenExtension => "forbidden-extension",
             Self::ForbiddenCall => "forbidden-call",
         }
     }
@@ -247,10 +265,13 @@ impl Kind {
             | Self::BadValue(_)
             | Self::UnregisteredExtension(_) => Class::Value,
             Self::BadType(_) => Class::Type,
+            Self::BadContainer(_) | Self::MissingName(_) => Class::Attribute,
+            Self::MissingModule(_) => Class::Import,
             Self::SizeOverflow(_) | Self::FloatOverflow(_) => Class::Overflow,
             Self::BadText { .. } => Class::Unicode,
             Self::Limit { .. } => Class::Limit,
-            Self::ForbiddenGlobal { .. } | Self::UnknownExtension(_) => Class::ForbiddenGlobal,
+            Self::ForbiddenGlobal { .. } => Class::ForbiddenGlobal,
+            Self::UnknownExtension(_) => Class::ForbiddenExtension,
             Self::ForbiddenCall { .. } => Class::ForbiddenCall,
             _ => Class::Malformed,
         }
@@ -258,8 +279,10 @@ impl Kind {
 
     /// Whether this is a judgement of the policy, and not a fault of the data.
     pub fn is_refusal(&self) -> bool {
-        matches!(self.class(), Class::ForbiddenGlobal | Class::ForbiddenCall)
-            || matches!(self, Self::NoPersistentLoad)
+        matches!(
+            self.class(),
+            Class::ForbiddenGlobal | Class::ForbiddenExtension | Class::ForbiddenCall
+        ) || matches!(self, Self::NoPersistentLoad)
     }
 }
 

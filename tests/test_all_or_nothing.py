@@ -41,14 +41,14 @@ from payloads import call, dict_state, literal, mention, params
 
 # A user class that is allowed, and whose hooks record that they ran.
 LOUD = [*mention("picklist_canary", "Loud"), EMPTY_TUPLE, NEWOBJ, *dict_state("x", NONE), BUILD]
-ALLOW = [canary.Loud]
+ALLOW = [canary.Loud, canary.Box]
 
 ENDINGS = {
     "a forbidden global": [*mention("picklist_canary", "fire")],
     "a forbidden call": [call("picklist_canary.fire", "id")],
     "a contract broken": [call("builtins.bytearray", 5)],
     "a dunder key": [
-        *mention("picklist_canary", "Loud"),
+        *mention("picklist_canary", "Box"),
         *(EMPTY_TUPLE, NEWOBJ, *dict_state("__class__", NONE), BUILD),
     ],
     "a class built": [*mention("picklist_canary", "Loud"), *dict_state("x", NONE), BUILD],
@@ -182,10 +182,15 @@ class TestReport:
 
     def test_it_says_what_would_allow_it(self, error: Any) -> None:
         message = str(error)
-        assert 'preset "sklearn"' in message
-        assert 'preset "numpy"' in message
+        assert '"sklearn.linear_model._logistic.LogisticRegression"' in message
+        assert "never needed to store data" in message
         assert "Policy(" in message
         assert "nothing was imported, called or built" in message
+
+    def test_it_names_the_preset_that_would(self, nothing_ran: Any) -> None:
+        error = nothing_ran.refused(pickle.dumps([ValueError("x")]))
+        assert 'in preset "exceptions"' in str(error)
+        assert 'Policy(base=["std", "exceptions"])' in str(error)
 
     def test_the_report_is_there_as_data(self, error: Any) -> None:
         assert error.report is not None

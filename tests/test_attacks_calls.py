@@ -31,7 +31,7 @@ from assembler import (
 )
 from payloads import Build, call, dict_state, literal, mention, params, slot_state
 
-FIRE = Build(mention("picklist_canary", "fire"))
+INERT = Build(mention("picklist_canary", "inert"))
 BOX = Build([*mention("picklist_canary", "Box"), EMPTY_TUPLE, NEWOBJ])
 LIST = Build(mention("builtins", "list"))
 # Kept small: what is judged is the type of the argument, and a failure must not eat the machine.
@@ -43,7 +43,7 @@ DECIMAL = Build([call("decimal.Decimal", "1E+10000")])
 ARRAY = Build(mention("array", "array"))
 DIGITS = "9" * 5000
 NOON = b"\x07\xe8\x06\x0f\x0c\x00\x00\x00\x00\x00"
-ALLOW = ["picklist_canary.Box"]
+ALLOW = ["picklist_canary.Box", "picklist_canary.inert"]
 
 REFUSED: dict[str, tuple[str, tuple[Any, ...]]] = {
     # Allocation by a number, or by a range that costs nine bytes.
@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "Decimal of an int": ("decimal.Decimal", (10**5000,)),
     "Decimal of text": ("decimal.Decimal", ("one",)),
     "Decimal of a tuple": ("decimal.Decimal", ((0, (1,), 0),)),
-    "Decimal with a context": ("decimal.Decimal", ("1", NONE)),
+    "Decimal with a context": ("decimal.Decimal", ("1", None)),
     "encode to rot13": ("_codecs.encode", ("abc", "rot13")),
     "encode to zlib": ("_codecs.encode", (b"abc", "zlib")),
     "encode to idna": ("_codecs.encode", ("a" * 1000, "idna")),
@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "timezone of an int": ("datetime.timezone", (3600,)),
     "timezone named by an int": ("datetime.timezone", (HOUR, 5)),
     # Callables handed on to be called later.
-    "defaultdict of a function": ("collections.defaultdict", (FIRE,)),
+    "defaultdict of a function": ("collections.defaultdict", (INERT,)),
     "defaultdict of a class": ("collections.defaultdict", (Build(BOX[:3]),)),
     "defaultdict of an encoder": (
         "collections.defaultdict",

@@ -9,6 +9,7 @@ first proves that the payload works against a ``pickle.Unpickler`` with an exact
 from __future__ import annotations
 
 import uuid
+import pickle
 from typing import Any
 
 import pytest
@@ -111,14 +112,37 @@ class TestB2SetState:
         assert canary.CALLS == [("inert", ("any argument",))]
         nothing_ran.refused(data, "__setstate__", allow=ALLOW)
 
-    def test_one_build_per_object(self, nothing_ran: Any) -> None:
-        """A second BUILD is refused even where both are harmless."""
-        first = dict_state("x", literal(1))
-        nothing_ran.refused(
-            asm(PROTO(4), *NEW_BOX, *first, BUILD, *first, BUILD), "BUILD", allow=ALLOW
-        )
-        again = [*NEW_BOX, BINPUT(0), *first, BUILD, POP, BINGET(0), *first, BUILD]
-        nothing_ran.refused(asm(PROTO(4), *again), "BUILD", allow=ALLOW)
+    @pytest.mark.parametrize("path", ["picklist_canary.Loud", "uuid.UUID"])
+    def test_one_build_per_object(self, path: str, nothing_ran: Any) -> None:
+        """A second BUILD is refused where somebody receives the state, in place and by the memo."""
+        module, _, name = path.rpartition(".")
+        made = [*mention(module, name), EMPTY_TUPLE, NEWOBJ]
+        state = dict_state("int", literal(1))
+        allow = ["picklist_canary.Loud"]
+        twice = asm(PROTO(4), *made, *state, BUILD, *state, BUILD)
+        nothing_ran.refused(twice, path, allow=allow)
+        again = [*made, BINPUT(0), *state, BUILD, POP, BINGET(0), *state, BUILD]
+        nothing_ran.refused(asm(PROTO(4), *again), path, allow=allow)
+
+    def test_setting_attributes_twice_is_setting_attributes(self) -> None:
+        """Where no hook receives it, a second state could have been part of the first."""
+        program = [*NEW_BOX, *dict_state("x", literal(1)), BUILD, *dict_state("x", literal(2))]
+        assert vars(picklist.safe_loads(asm(PROTO(4), *program, BUILD), allow=ALLOW)) == {"x": 2}
+
+    @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+    def test_picklers_build_twice_where_arguments_recur(self, protocol: int) -> None:
+        """A tuple in a list in itself is made twice by its own pickle, and one of them is kept."""
+        items: list[Any] = []
+        value = samples.MyTuple((items,))
+        value.note = "kept"  # type: ignore[attr-defined]
+        items.append(value)
+        for dumps in (pickle.dumps, pickle._dumps):  # type: ignore[attr-defined]
+            data = dumps(value, protocol)
+            assert data.count(b"b") >= 2
+            again = picklist.safe_loads(data, allow=[samples.MyTuple])
+            assert type(again) is samples.MyTuple
+            assert again[0][0] is again
+            assert again.note == "kept"
 
 
 class TestB3Planted:
@@ -248,7 +272,7 @@ class TestB5Keys:
         nothing_ran.refused(data, allow=[*ALLOW, samples.MyStr])
 
     @pytest.mark.parametrize(
-        "name", ["WithDescriptor.x", "Loud.x", "Slotted.y", "Slotted.__class__"]
+        "name", ["WithDescriptor.x", "Slotted.y", "Slotted.__class__", "Box.method"]
     )
     def test_slot_state_sets_slots_only(self, name: str, nothing_ran: Any) -> None:
         """Slot state goes through member descriptors, never a property or ``__setattr__``."""

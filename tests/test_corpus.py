@@ -67,7 +67,8 @@ def test_real_pickles_load(sample: Sample) -> None:
 def test_what_is_opt_in_is_refused_by_default(sample: Sample, nothing_ran: Any) -> None:
     """Without its preset or its allowance the same pickle is refused and explained."""
     error = nothing_ran.refused(sample.data, encoding=sample.encoding)
-    assert isinstance(error, picklist.ForbiddenGlobalError)
+    # object() is a name that stands, and may not be called.
+    assert isinstance(error, (picklist.ForbiddenGlobalError, picklist.ForbiddenCallError))
 
 
 def mentions_names(sample: Sample) -> bool:

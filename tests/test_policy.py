@@ -232,12 +232,20 @@ class TestMistakes:
             Policy(base="nowhere")
 
     def test_objects_that_cannot_be_imported(self) -> None:
+        for thing in (5, None, samples.Plain(), b"a.B", samples, "Plain", "a b.C", "a.*"):
+            with pytest.raises((ValueError, TypeError)):
+                Policy([thing])
+
+    def test_local_classes_stay_in_the_process(self) -> None:
+        """A class given as an object is that object; its name would find nothing elsewhere."""
+
         class Local:
             pass
 
-        for thing in (Local, lambda: None, 5, None, samples.Plain(), b"a.B"):
-            with pytest.raises((ValueError, TypeError)):
-                Policy([thing])
+        policy = Policy([Local])
+        assert Local in policy
+        with pytest.raises(picklist.PolicyError, match=r"Local.*this process"):
+            pickle.dumps(policy)
 
     def test_arguments_of_the_wrong_type(self) -> None:
         for wrong in ({"allow": 5}, {"base": 5}, {"limits": 5}, {"surprise": 1}, {"rename": [1]}):

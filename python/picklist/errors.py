@@ -164,6 +164,10 @@ class ForbiddenGlobalError(UnsafePickleError):
         self.blocked = tuple(blocked)
 
 
+class ForbiddenExtensionError(ForbiddenGlobalError, ValueError):
+    """Forbidden where pickle raises ValueError: an extension code that the policy does not map."""
+
+
 class ForbiddenCallError(UnsafePickleError):
     """A pickle uses an allowed name beyond its capability or its contract."""
 
@@ -308,6 +312,7 @@ _KINDS: dict[str, type[UnsafePickleError]] = {
     "unicode": MalformedUnicodeError,
     "limit": LimitExceededError,
     "forbidden-global": ForbiddenGlobalError,
+    "forbidden-extension": ForbiddenExtensionError,
     "forbidden-call": ForbiddenCallError,
 }
 
@@ -320,7 +325,7 @@ def choose(kind: str) -> type[UnsafePickleError]:
     kind : str
         The loader's name for it: ``'malformed'``, ``'truncated'``, ``'value'``, ``'key'``,
         ``'index'``, ``'type'``, ``'overflow'``, ``'attribute'``, ``'import'``, ``'unicode'``,
-        ``'limit'``, ``'forbidden-global'`` or ``'forbidden-call'``.
+        ``'limit'``, ``'forbidden-global'``, ``'forbidden-extension'`` or ``'forbidden-call'``.
 
     Raises
     ------

@@ -220,7 +220,7 @@ impl NoteWorld<'_> {
     fn no_callable(&mut self, site: Site, callable: Note, args: &[Note]) -> Noted {
         if !self.is_nothing(callable) {
             let kind = Kind::BadOperand(format!(
-                "{} is no class or function of the policy",
+                "{} may not be called: only a class or function of the policy may",
                 self.view(&callable).describe()
             ));
             self.uses.refuse_value(site, kind, "callable");

@@ -235,7 +235,7 @@ fn run<'a>(
     let mut budget = Budget::new(options.limits.clone());
     let too_long = budget.length(data.len() as u64).err();
     budget.see(data.len() as u64);
-    let mut machine = Machine::<NoteWorld<'a>>::new(budget);
+    let mut machine = Machine::new(budget);
     let mut reader = Reader::new(data);
     let mut outcome = seed(&mut world, &mut machine, memo);
     if let Some(kind) = too_long {
@@ -316,7 +316,7 @@ fn leftovers(inspection: &Inspection) -> Option<Kind> {
 /// Puts the seeds into the memo.
 fn seed<'a>(
     world: &mut NoteWorld<'a>,
-    machine: &mut Machine<NoteWorld<'a>>,
+    machine: &mut Machine<Note>,
     memo: &[(u64, Seed<'a>)],
 ) -> Result<(), Box<Error>> {
     for (index, seed) in memo {

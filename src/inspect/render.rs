@@ -146,6 +146,10 @@ impl Row {
                 format!("{}  {attempt}", used.dotted()),
                 cut(why, 2 * COLUMN),
             ),
+            (Kind::NoPersistentLoad, _) => (
+                "a persistent id, and no persistent_load".to_owned(),
+                String::new(),
+            ),
             (kind, _) => (cut(&kind.to_string(), COLUMN), String::new()),
         };
         Self {
@@ -244,6 +248,7 @@ impl fmt::Display for Message<'_> {
             "nothing was imported, called or built."
         };
         write!(f, "\n  {untouched}")?;
+        self.lacks(f)?;
         self.remedy(f, &blocked)
     }
 }
@@ -284,6 +289,25 @@ impl Message<'_> {
         }
     }
 
+    /// What the caller would have to give for what the stream asks for.
+    fn lacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut persistent = false;
+        for refused in self.inspection.misuses() {
+            match refused.kind {
+                Kind::UnknownExtension(code) => write!(
+                    f,
+                    "\n  if you know the code:  Policy(ext={{{code}: (\"module\", \"Name\")}})"
+                )?,
+                Kind::NoPersistentLoad if !persistent => {
+                    persistent = true;
+                    write!(f, "\n  if you know the ids:  persistent_load=your_function")?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The policy that would allow the names, for those that data may need.
     fn remedy(&self, f: &mut fmt::Formatter<'_>, blocked: &[&GlobalUse]) -> fmt::Result {
         let wanted: Vec<&GlobalUse> = blocked
@@ -318,7 +342,7 @@ impl Message<'_> {
         let own: Vec<String> = wanted
             .iter()
             .filter(|used| used.preset.is_none())
-            .map(|used| format!("{:?}", used.dotted()))
+            .map(|used| format!("{:?}", used.written()))
             .collect();
         let own = match own.len() {
             0..=4 => own.join(", "),

@@ -180,7 +180,7 @@ impl NoteWorld<'_> {
                     return None;
                 }
                 _ => Kind::BadTarget(format!(
-                    "{} may not be {what}",
+                    "{} may not be {what}: only a container that this stream made may",
                     self.view(&target).describe()
                 )),
             };

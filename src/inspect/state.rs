@@ -5,7 +5,7 @@ use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::machine::world::Site;
-use crate::policy::{Attempt, EntryId, Fields, Look, Meaning, Native, Plan, Refusal, Rights};
+use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Plan, Refusal, Rights};
 
 impl NoteWorld<'_> {
     /// BUILD.
@@ -29,7 +29,7 @@ impl NoteWorld<'_> {
             }
             other => {
                 let kind = Kind::BadTarget(format!(
-                    "{} may not be given state",
+                    "{} may not be given state: only an instance that this stream made may",
                     self.view(&other).describe()
                 ));
                 self.settle(state);
@@ -69,12 +69,12 @@ impl NoteWorld<'_> {
         if meaning != Meaning::Native(Native::Partial) {
             self.settle(state);
         }
-        let judged = if fresh || self.may_be_built_again(entry) {
+        let judged = if fresh || self.policy.may_build_again(entry) {
             self.policy.judge(self, entry, Attempt::State(&state))
         } else {
             Err(Refusal {
                 attempt: "given state",
-                why: "it was built before, or is a copy from the memo".into(),
+                why: "an instance is given state only once, by the opcodes that made it".into(),
             })
         };
         match judged {
@@ -95,18 +95,6 @@ impl NoteWorld<'_> {
             }
         }
         0
-    }
-
-    /// Whether BUILD runs no hook of the class, so that a second one only sets attributes again.
-    fn may_be_built_again(&self, entry: EntryId) -> bool {
-        let entry = self.policy.entry(entry);
-        match entry.meaning {
-            Meaning::Native(native) => !matches!(native, Native::Uuid | Native::Partial),
-            Meaning::Object => entry
-                .grant()
-                .is_none_or(|grant| grant.fields != Fields::Setstate),
-            Meaning::Scope => false,
-        }
     }
 
     /// `(cls.__new__, (cls, *args), kwargs, None)` was judged: the partial object stands for that instance.

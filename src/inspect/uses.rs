@@ -71,6 +71,15 @@ impl GlobalUse {
         dotted(&self.module, &self.name)
     }
 
+    /// The name as `allow=` takes it: exact at a colon where the name has dots of its own.
+    pub fn written(&self) -> String {
+        if self.name.contains('.') {
+            format!("{}:{}", self.module, self.name)
+        } else {
+            self.dotted()
+        }
+    }
+
     /// Whether the name itself is missing from the policy, and not only something done with it.
     pub fn is_unknown(&self) -> bool {
         !self.allowed && self.entry.is_none()

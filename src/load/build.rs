@@ -10,7 +10,7 @@ use super::{Fault, PyWorld, Symbol};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Site};
-use crate::policy::{Attempt, EntryId, Fields, Meaning, Plan};
+use crate::policy::{Attempt, EntryId, Meaning, Plan};
 
 impl<'a, 'py> PyWorld<'a, 'py> {
     pub(super) fn give_state(
@@ -29,6 +29,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             Tag::Global => return Err(self.never_written(EntryId(object.entry()), "given state")),
             Tag::Symbol => return self.build_partial(object, &state),
             _ => {
+                if !self.may_be_state(&state) {
+                    return Err(Kind::StateNotDict.into());
+                }
                 let what = self.describe(object);
                 return Err(Kind::BadTarget(format!(
                     "BUILD on {what}: only an instance that this stream made may be given state"
@@ -38,7 +41,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         };
         let _ = site;
         let plan = self.judge(id, Attempt::State(&state))?;
-        if object.tag() == Tag::Made && !self.may_build_again(id) {
+        if object.tag() == Tag::Made && !self.policy.may_build_again(id) {
             return Err(self.built_before(id));
         }
         self.materialize(&mut state)?;
@@ -61,14 +64,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         Ok(())
     }
 
-    /// A pickler that meets an object again while it saves that object's arguments writes its state twice, the second
-    /// time on a copy from the memo. That is harmless where state is set by key, and refused where a hook receives it.
-    fn may_build_again(&self, id: EntryId) -> bool {
-        let entry = self.policy.entry(id);
-        entry.meaning == Meaning::Object
-            && entry
-                .grant()
-                .is_some_and(|grant| grant.fields != Fields::Setstate)
+    /// Whether a value has the form of a state that is set by key.
+    fn may_be_state(&self, state: &Value) -> bool {
+        use crate::policy::{Look, View};
+        matches!(
+            self.view(state),
+            View::None | View::Dict(_) | View::Tuple(2)
+        )
     }
 
     #[cold]

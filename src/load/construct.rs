@@ -35,10 +35,20 @@ impl<'a, 'py> PyWorld<'a, 'py> {
 
     /// A value where only a name of the policy may stand.
     #[cold]
-    fn not_a_name(&self, value: &Value, attempt: &str) -> Fault {
+    fn not_callable(&self, value: &Value) -> Fault {
         let what = self.describe(value);
-        Kind::BadTarget(format!(
-            "{what} may not be {attempt}: only a name of the policy may"
+        Kind::BadType(format!(
+            "{what} may not be called: only a class or function of the policy may"
+        ))
+        .into()
+    }
+
+    /// As [`Self::not_callable`], for NEWOBJ and NEWOBJ_EX.
+    #[cold]
+    fn not_a_class(&self, value: &Value, opcode: &str) -> Fault {
+        Kind::BadOperand(format!(
+            "{opcode} class argument must be a type, not {}: only a class of the policy may be instantiated",
+            self.type_name(value)
         ))
         .into()
     }
@@ -53,10 +63,11 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         {
             return Ok(tuple.iter().map(|item| self.classify(item)).collect());
         }
-        Err(Kind::BadType(format!(
-            "{opcode} expected an arg tuple, got {}",
-            self.describe(args)
-        ))
+        let got = self.type_name(args);
+        Err(match opcode {
+            "REDUCE" => Kind::BadType(format!("argument list must be a tuple, not {got}")),
+            _ => Kind::BadOperand(format!("{opcode} args argument must be a tuple, not {got}")),
+        }
         .into())
     }
 
@@ -103,7 +114,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
                 self.call_free(&callable, &args)
             }
-            _ => Err(self.not_a_name(&callable, "called")),
+            _ => Err(self.not_callable(&callable)),
         }
     }
 
@@ -120,7 +131,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 let (class, mut new_args, kwargs) = (*class, new_args.clone(), kwargs.clone());
                 self.make_with_keywords(site, budget, class, &mut new_args, &kwargs)
             }
-            _ => Err(self.not_a_name(callable, "called")),
+            _ => Err(self.not_callable(callable)),
         }
     }
 
@@ -202,9 +213,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// An instance that this stream made through an entry.
     pub(super) fn made(&mut self, object: Bound<'py, PyAny>, id: EntryId) -> Value {
         let address = object.get_type_ptr() as usize;
-        if self.last_type != (address, id) {
-            self.types.insert(address, id);
-            self.last_type = (address, id);
+        if self.desk.last_type != (address, id) {
+            self.desk.types.insert(address, id);
+            self.desk.last_type = (address, id);
         }
         Value::new(object, Tag::Fresh, id.0)
     }
@@ -250,7 +261,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
                 self.new_free(&class, &args, None, "NEWOBJ")
             }
-            _ => Err(self.not_a_name(&class, "instantiated")),
+            _ => Err(self.not_a_class(&class, "NEWOBJ")),
         }
     }
 
@@ -285,7 +296,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             }
             Tag::Free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
             _ if self.free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
-            _ => Err(self.not_a_name(&class, "instantiated")),
+            _ => Err(self.not_a_class(&class, "NEWOBJ_EX")),
         }
     }
 
@@ -322,9 +333,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// Keywords, flattened to keys and values; every key an exact str.
     fn keywords(&self, kwargs: &Value) -> Result<Vec<Value>, Fault> {
         let wrong = || {
-            Fault::from(Kind::BadType(format!(
-                "NEWOBJ_EX expected a kwargs dict, got {}",
-                self.describe(kwargs)
+            Fault::from(Kind::BadOperand(format!(
+                "NEWOBJ_EX kwargs argument must be a dict, not {}",
+                self.type_name(kwargs)
             )))
         };
         if !kwargs.has_object() {
@@ -362,7 +373,11 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             self.judge(class, Attempt::New(&[]))?
         };
         let object = match state.and_then(|at| args.get_mut(at)) {
-            None => ffi::new_object(&kind, PyTuple::empty(self.py).as_any(), None)?,
+            // `object.__new__`, as it stands: it refuses a class that some other type must make.
+            None => base
+                .getattr("__new__")?
+                .call1((&kind,))
+                .map_err(|error| self.bad_base(class, &error))?,
             Some(state) => {
                 self.materialize(state)?;
                 self.charge_copy(budget, state)?;
@@ -384,6 +399,17 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             value.set_symbolic(true);
         }
         Ok(value)
+    }
+
+    /// `object.__new__` refuses a class that some other type makes.
+    #[cold]
+    fn bad_base(&self, class: EntryId, error: &PyErr) -> Fault {
+        Kind::BadType(format!(
+            "copyreg._reconstructor of {} must be given its own base: {}",
+            self.policy.entry(class).path(),
+            error.value(self.py)
+        ))
+        .into()
     }
 
     /// INST and OBJ, as CPython's `instantiate`: a class without arguments is made by `__new__`, anything else is called.

@@ -186,11 +186,18 @@ impl PyWorld<'_, '_> {
             _ if self.free && target.has_object() => Ok(()),
             Tag::Free => Ok(()),
             Tag::Global => Err(self.never_written(EntryId(target.entry()), attempt.describe())),
-            _ => Err(Kind::BadTarget(format!(
-                "{opcode} on {}: only a container that this stream made may be filled",
-                self.describe(target)
-            ))
-            .into()),
+            _ => {
+                let what = format!(
+                    "{opcode} on {}: only a container that this stream made may be filled",
+                    self.describe(target)
+                );
+                // What `pickle` says: no such method, or no item assignment.
+                Err(match attempt {
+                    Attempt::Items => Kind::BadType(what),
+                    _ => Kind::BadContainer(what),
+                }
+                .into())
+            }
         }
     }
 

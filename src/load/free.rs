@@ -17,14 +17,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     pub(super) fn find_free(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
         let key = (module.to_owned(), name.to_owned());
         if self.options.find_class.is_none()
-            && let Some(found) = self.found.get(&key)
+            && let Some(found) = self.desk.found.get(&key)
         {
             return Ok(found.share());
         }
         let (module, name) = (PyString::new(self.py, module), PyString::new(self.py, name));
         let value = self.find_raw(site, module.into_any(), name.into_any())?;
         if self.options.find_class.is_none() {
-            self.found.insert(key, value.share());
+            self.desk.found.insert(key, value.share());
         }
         Ok(value)
     }
@@ -46,9 +46,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             )?;
             return Ok(Value::new(object, Tag::Free, 0));
         };
-        self.options
-            .protocol
-            .store(site.protocol, std::sync::atomic::Ordering::Relaxed);
+        if let Some(protocol) = &self.options.protocol {
+            protocol.store(site.protocol, std::sync::atomic::Ordering::Relaxed);
+        }
         let object = find_class.call1((module, name))?;
         // What `super().find_class()` gave is the policy's, and stays under its contracts.
         match self.cache.entry_at(object.as_ptr() as usize) {
@@ -224,8 +224,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// READONLY_BUFFER.
     pub(super) fn make_readonly(&mut self, buffer: Value) -> Made<Self> {
         if !matches!(buffer.tag(), Tag::External | Tag::Free) {
-            return Err(Kind::BadTarget(
-                "READONLY_BUFFER on a value that is no out-of-band buffer".into(),
+            return Err(Kind::BadType(
+                "READONLY_BUFFER on a value that is no out-of-band buffer: it must follow NEXT_BUFFER".into(),
             )
             .into());
         }
@@ -248,7 +248,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             return Ok(());
         }
         Err(Kind::BadTarget(format!(
-            "{} is used before it was given its state",
+            "{} is used before BUILD gave it its state, and must have one",
             self.describe(value)
         ))
         .into())

@@ -8,12 +8,13 @@ use std::sync::Mutex;
 use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyModule, PyType};
 
-use super::ffi::{Tag, Value};
+use super::ffi::{Shelf, Tag, Value};
 use super::shape::Shape;
-use super::{Fault, PyWorld};
+use super::{Desk, Fault, PyWorld};
 use crate::error::Kind;
+use crate::machine::Machine;
 use crate::machine::world::{Done, Made, Site};
 use crate::policy::{Attempt, Entry, EntryId, Plan, Policy};
 
@@ -31,6 +32,17 @@ pub struct Resolved {
 pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
     by_address: Mutex<HashMap<usize, EntryId>>,
+    /// What the last load left for the next: a machine and a desk.
+    spare: Shelf<Box<Spare>>,
+}
+
+/// What loads under one policy hand on to each other: a machine and a desk, both emptied.
+#[derive(Debug, Default)]
+pub struct Spare {
+    /// The machine.
+    pub machine: Machine<Value>,
+    /// The desk.
+    pub desk: Desk,
 }
 
 impl Cache {
@@ -39,7 +51,20 @@ impl Cache {
         Self {
             slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
             by_address: Mutex::default(),
+            spare: Shelf::default(),
         }
+    }
+
+    /// What the last load left, or a new one; a load within a load gets its own.
+    #[inline]
+    pub fn take_spare(&self, py: Python<'_>) -> Box<Spare> {
+        self.spare.take(py).unwrap_or_default()
+    }
+
+    /// Leaves it for the next load.
+    #[inline]
+    pub fn leave_spare(&self, py: Python<'_>, spare: Box<Spare>) {
+        drop(self.spare.put(py, spare));
     }
 
     /// What was resolved before.
@@ -58,9 +83,16 @@ impl Cache {
             .map(|_| ())
     }
 
-    /// The entry's object, imported where it was not yet.
-    pub fn resolve(&self, py: Python<'_>, policy: &Policy, id: EntryId) -> PyResult<&Resolved> {
+    /// The entry's object, imported where it was not yet. That a name does not exist, or is a module's, is said as a
+    /// fault of the load; what a module raises while it is imported passes through.
+    pub fn resolve(
+        &self,
+        py: Python<'_>,
+        policy: &Policy,
+        id: EntryId,
+    ) -> Result<&Resolved, Fault> {
         self.resolve_with(policy, id, py, || import(py, policy.entry(id)))
+            .map_err(|error| missing(py, policy.entry(id), error))
     }
 
     fn resolve_with<'py>(
@@ -118,10 +150,34 @@ fn import<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyAny>> {
     Err(first.unwrap_or_else(|| PyAttributeError::new_err(entry.path())))
 }
 
+/// A name of the policy that leads nowhere.
+#[cold]
+fn missing(py: Python<'_>, entry: &Entry, error: PyErr) -> Fault {
+    let why = |error: &PyErr| {
+        format!(
+            "{} is allowed and cannot be had, the policy must name what exists: {}",
+            entry.path(),
+            error.value(py)
+        )
+    };
+    if error.is_instance_of::<PyImportError>(py) {
+        Kind::MissingModule(why(&error)).into()
+    } else if error.is_instance_of::<PyAttributeError>(py) {
+        Kind::MissingName(why(&error)).into()
+    } else {
+        error.into()
+    }
+}
+
 fn import_one<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
     let mut object = py.import(module)?.into_any();
     for part in name.split('.') {
         object = object.getattr(part)?;
+    }
+    if object.is_instance_of::<PyModule>() {
+        return Err(PyAttributeError::new_err(format!(
+            "{module}.{name} is a module, and a module is no value"
+        )));
     }
     Ok(object)
 }
@@ -179,14 +235,17 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     #[inline]
     pub(super) fn prepare(&mut self, id: EntryId) -> Done<Self> {
         let entry = self.policy.entry(id);
-        if self.checked || !entry.runs_code() && self.cache.get(self.py, id).is_some() {
+        if self.checked && entry.runs_code()
+            || !entry.runs_code() && self.cache.get(self.py, id).is_some()
+        {
             return Ok(());
         }
         if entry.runs_code() {
-            self.ensure_checked()
-        } else {
-            self.ensure_imported(&entry.module)
+            return self.ensure_checked();
         }
+        self.ensure_imported(&entry.module)?;
+        self.cache.resolve(self.py, self.policy, id)?;
+        Ok(())
     }
 
     /// The inspector passes the whole stream, or nothing happens.
@@ -229,7 +288,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             return Ok(resolved);
         }
         self.prepare(id)?;
-        Ok(self.cache.resolve(self.py, self.policy, id)?)
+        self.cache.resolve(self.py, self.policy, id)
     }
 
     /// The entry's class.

@@ -106,7 +106,8 @@ impl PyWorld<'_, '_> {
         if chosen {
             let limit = budget.limits().max_key_collisions;
             let hash = || object.hash().map_or(0, |hash| hash as i64);
-            self.collisions
+            self.desk
+                .collisions
                 .count(container.address() as u64, limit, hash)?;
         }
         Ok(())

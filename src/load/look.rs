@@ -19,7 +19,7 @@ impl Look for PyWorld<'_, '_> {
             Tag::Global => View::Global(EntryId(value.entry())),
             Tag::Made | Tag::Fresh => View::Made(EntryId(value.entry())),
             Tag::External => View::External,
-            Tag::Symbol => match self.symbols.get(value.entry() as usize) {
+            Tag::Symbol => match self.desk.symbols.get(value.entry() as usize) {
                 Some(Symbol::Args(items)) => View::Tuple(items.len()),
                 Some(Symbol::Constructor(id)) => View::Constructor(*id),
                 Some(Symbol::Partial(id) | Symbol::PartialNew(id, ..)) => View::Made(*id),
@@ -31,7 +31,7 @@ impl Look for PyWorld<'_, '_> {
 
     fn item(&self, value: &Value, index: usize) -> Option<Value> {
         if value.tag() == Tag::Symbol {
-            return match self.symbols.get(value.entry() as usize)? {
+            return match self.desk.symbols.get(value.entry() as usize)? {
                 Symbol::Args(items) => items.get(index).cloned(),
                 _ => None,
             };
@@ -135,15 +135,15 @@ impl PyWorld<'_, '_> {
 
     /// The entry whose exact class that is. Builtin types are values here: their instances are plain.
     pub(super) fn entry_of_type(&self, address: usize) -> Option<EntryId> {
-        if self.last_type.0 == address {
-            return Some(self.last_type.1);
+        if self.desk.last_type.0 == address {
+            return Some(self.desk.last_type.1);
         }
         let known = || {
             self.cache
                 .entry_at(address)
                 .filter(|id| &*self.policy.entry(*id).module != "builtins")
         };
-        self.types.get(&address).copied().or_else(known)
+        self.desk.types.get(&address).copied().or_else(known)
     }
 
     /// A value of the memo, as the inspector may know it without the object.
@@ -162,22 +162,30 @@ impl PyWorld<'_, '_> {
 
     pub(super) fn symbol_of(&self, value: &Value) -> Option<&Symbol> {
         if value.tag() == Tag::Symbol {
-            self.symbols.get(value.entry() as usize)
+            self.desk.symbols.get(value.entry() as usize)
         } else {
             None
         }
     }
 
-    /// What a value is, for messages: its type, never its content.
+    /// What a value is, for messages: its entry or its type, never its content.
     pub(super) fn describe(&self, value: &Value) -> String {
-        if value.has_object() {
-            let class = value.bound(self.py).get_type();
-            return class.name().map_or_else(
-                |_| "an object".into(),
-                |name| format!("a value of type {name}"),
-            );
+        match self.view(value) {
+            View::Made(id) => format!("an instance of {}", self.policy.entry(id).path()),
+            _ if value.has_object() => format!("a value of type {}", self.type_name(value)),
+            view => view.describe(),
         }
-        self.view(value).describe()
+    }
+
+    /// The name of a value's type, as CPython's messages give it.
+    pub(super) fn type_name(&self, value: &Value) -> String {
+        if !value.has_object() {
+            return self.view(value).describe();
+        }
+        let class = value.bound(self.py).get_type();
+        class
+            .name()
+            .map_or_else(|_| "object".into(), |name| name.to_string())
     }
 }
 

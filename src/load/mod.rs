@@ -10,12 +10,14 @@ pub mod ffi;
 pub mod fill;
 pub mod free;
 pub mod globals;
+mod instances;
 pub mod keys;
 pub mod look;
 pub mod native;
 pub mod run;
 pub mod shape;
 pub mod source;
+pub mod strings;
 
 use std::collections::HashMap;
 
@@ -97,7 +99,7 @@ pub struct Options<'py> {
     /// The `find_class` of a subclass, which steps around the policy as it does with `pickle`.
     pub find_class: Option<Bound<'py, PyAny>>,
     /// Where the protocol is noted for a `find_class` that asks its base class.
-    pub protocol: std::sync::Arc<std::sync::atomic::AtomicU8>,
+    pub protocol: Option<std::sync::Arc<std::sync::atomic::AtomicU8>>,
     /// Whether leftovers on the stack and bytes after STOP are refused.
     pub strict: bool,
 }
@@ -115,22 +117,15 @@ pub enum Symbol {
     PartialNew(EntryId, Vec<Value>, Vec<Value>),
 }
 
-/// The world that builds Python objects.
-pub struct PyWorld<'a, 'py> {
-    py: Python<'py>,
-    policy: &'a Policy,
-    cache: &'a Cache,
-    limits: &'a Limits,
-    options: Options<'py>,
-    /// Under `Policy.unrestricted()`: everything as `pickle` does it.
-    free: bool,
-    /// Whether the inspector has passed the whole stream, or never has to.
-    checked: bool,
-    stream: Stream<'a, 'py>,
+/// What a load keeps beside its stack and memo; emptied, it serves the next load under the same policy.
+#[derive(Debug)]
+pub struct Desk {
     symbols: Vec<Symbol>,
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
+    quick: instances::Quick,
+    key_strings: strings::KeyTable,
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
@@ -138,13 +133,65 @@ pub struct PyWorld<'a, 'py> {
     remembered: Vec<(u64, Seed<'static>)>,
 }
 
+/// No class.
+const NO_TYPE: (usize, EntryId) = (0, EntryId(u32::MAX));
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            symbols: Vec::new(),
+            types: HashMap::new(),
+            last_type: NO_TYPE,
+            quick: instances::Quick::default(),
+            key_strings: strings::KeyTable::default(),
+            found: HashMap::new(),
+            collisions: Collisions::default(),
+            remembered: Vec::new(),
+        }
+    }
+}
+
+impl Desk {
+    /// Clears the desk of all that belongs to one load.
+    pub fn clear(&mut self) {
+        self.symbols.clear();
+        self.last_type = NO_TYPE;
+        if !self.types.is_empty() {
+            self.types.clear();
+        }
+        if !self.found.is_empty() {
+            self.found = HashMap::new();
+        }
+        self.collisions.clear();
+        self.remembered.clear();
+        self.key_strings.begin();
+    }
+}
+
+/// The world that builds Python objects.
+pub struct PyWorld<'a, 'py> {
+    py: Python<'py>,
+    policy: &'a Policy,
+    cache: &'a Cache,
+    limits: &'a Limits,
+    options: &'a Options<'py>,
+    /// Under `Policy.unrestricted()`: everything as `pickle` does it.
+    free: bool,
+    /// Whether the inspector has passed the whole stream, or never has to.
+    checked: bool,
+    stream: Stream<'a, 'py>,
+    desk: &'a mut Desk,
+}
+
 impl<'a, 'py> PyWorld<'a, 'py> {
     /// A world for one load of the stream.
+    #[inline]
     pub fn new(
         py: Python<'py>,
         rules: Rules<'a>,
-        options: Options<'py>,
+        options: &'a Options<'py>,
         stream: Stream<'a, 'py>,
+        desk: &'a mut Desk,
     ) -> Self {
         let Rules {
             policy,
@@ -162,19 +209,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             free,
             checked,
             stream,
-            symbols: Vec::new(),
-            types: HashMap::new(),
-            last_type: (0, EntryId(u32::MAX)),
-            found: HashMap::new(),
-            collisions: Collisions::default(),
-            remembered: Vec::new(),
+            desk,
         }
     }
 
     /// Notes what is in the memo before the stream begins, for the inspector.
     pub fn remember(&mut self, memo: &Memo<Value>) {
         if !self.checked && !memo.is_empty() {
-            self.remembered = memo
+            self.desk.remembered = memo
                 .iter(Value::is_hole)
                 .map(|(at, value)| (at, self.seed(value)))
                 .collect();
@@ -200,7 +242,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             strict: self.options.strict,
             limits: self.limits.clone(),
         };
-        self.stream.inspect(self.policy, &options, &self.remembered)
+        self.stream
+            .inspect(self.policy, &options, &self.desk.remembered)
     }
 
     /// The object that STOP returns.
@@ -250,8 +293,8 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     }
 
     fn symbol(&mut self, symbol: Symbol) -> Value {
-        let entry = u32::try_from(self.symbols.len()).unwrap_or(u32::MAX);
-        self.symbols.push(symbol);
+        let entry = u32::try_from(self.desk.symbols.len()).unwrap_or(u32::MAX);
+        self.desk.symbols.push(symbol);
         Value::symbol(Tag::Symbol, entry)
     }
 }
@@ -305,12 +348,18 @@ impl<'py> World for PyWorld<'_, 'py> {
     }
 
     #[inline(always)]
-    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _role: Role) -> Made<Self> {
+    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Made<Self> {
         if utf8.is_ascii() {
             budget.memory(size::ASCII + utf8.len() as u64)?;
+            if role == Role::Key {
+                return Ok(self.desk.key_strings.key(self.py, utf8)?);
+            }
             return Ok(ffi::ascii(self.py, utf8)?);
         }
         budget.memory(size::text(utf8))?;
+        if let Ok(text) = std::str::from_utf8(utf8) {
+            return Ok(ffi::wide(self.py, text)?);
+        }
         text::check_utf8(utf8)?;
         Ok(ffi::utf8(self.py, utf8)?)
     }
@@ -483,6 +532,9 @@ impl<'py> World for PyWorld<'_, 'py> {
         class: Value,
         args: &mut [Value],
     ) -> Made<Self> {
+        if let Some(value) = self.quick_instance(budget, &class, args)? {
+            return Ok(value);
+        }
         self.new_instance(site, budget, class, args)
     }
 
@@ -515,6 +567,31 @@ impl<'py> World for PyWorld<'_, 'py> {
         state: Value,
     ) -> Done<Self> {
         self.give_state(site, budget, object, state)
+    }
+
+    #[inline(always)]
+    fn is_dict(value: &Value) -> bool {
+        value.tag() == Tag::Dict
+    }
+
+    #[inline(always)]
+    fn is_none(value: &Value) -> bool {
+        value.is_none()
+    }
+
+    fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
+        self.takes_quickly(object, slots)
+    }
+
+    fn build_attributes(
+        &mut self,
+        _site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        pairs: &mut [Value],
+        _slots: bool,
+    ) -> Done<Self> {
+        self.set_quickly(budget, object, pairs)
     }
 
     fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 
 use super::ffi::Value;
-use super::globals::Cache;
+use super::globals::{Cache, Spare};
 use super::source::{File, Stream};
-use super::{Fault, Options, PyWorld};
+use super::{Desk, Fault, Options, PyWorld};
 use crate::error::{Error, Kind};
 use crate::inspect::Inspection;
 use crate::machine::budget::{Budget, Limits};
@@ -48,26 +48,41 @@ pub fn load_slice<'a, 'py>(
     py: Python<'py>,
     data: &'a [u8],
     rules: Rules<'a>,
-    options: Options<'py>,
+    options: &'a Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
-    let strict = options.strict;
-    let mut budget = Budget::new(rules.limits.clone());
-    budget.see(data.len() as u64);
-    budget
-        .length(data.len() as u64)
+    let mut spare = rules.cache.take_spare(py);
+    let Spare { machine, desk } = &mut *spare;
+    machine.reset(rules.limits);
+    machine.budget_mut().see(data.len() as u64);
+    machine.forget_memo();
+    let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
+    let outcome = run_slice(data, machine, &mut world);
+    machine.clear();
+    desk.clear();
+    rules.cache.leave_spare(py, spare);
+    outcome
+}
+
+fn run_slice<'a, 'py>(
+    data: &'a [u8],
+    machine: &mut Machine<Value>,
+    world: &mut PyWorld<'a, 'py>,
+) -> Result<Bound<'py, PyAny>, Refusal> {
+    let bytes = data.len() as u64;
+    machine
+        .budget()
+        .length(bytes)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
-    let mut world = PyWorld::new(py, rules, options, Stream::Slice(data));
-    let mut machine = Machine::new(budget);
     let mut reader = Reader::new(data);
-    let value = match machine.run(&mut world, &mut reader) {
+    let value = match machine.run(world, &mut reader) {
         Ok(value) => value,
-        Err(failure) => return Err(refusal(failure, &world)),
+        Err(failure) => return Err(refusal(failure, world)),
     };
-    if strict {
-        strictly(&machine, data.len() - reader.position())
+    if world.options.strict {
+        strictly(machine, data.len() - reader.position())
             .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
     }
-    finish(&mut world, value, &reader)
+    finish(world, value, &reader)
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
@@ -77,10 +92,10 @@ pub fn load_file<'a, 'py>(
     buffer: &mut Vec<u8>,
     memo: &mut Memo<Value>,
     rules: Rules<'a>,
-    options: Options<'py>,
+    options: &'a Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
-    let strict = options.strict;
-    let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)));
+    let mut desk = Desk::default();
+    let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
     world.remember(memo);
     file.borrow_mut().begin(buffer, !world.checked);
     let mut machine = Machine::new(Budget::new(rules.limits.clone()));
@@ -88,7 +103,7 @@ pub fn load_file<'a, 'py>(
     let outcome = run_file(file, buffer, &mut machine, &mut world);
     std::mem::swap(machine.memo_mut(), memo);
     let (value, at) = outcome?;
-    if strict {
+    if options.strict {
         strictly(&machine, 0)
             .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
@@ -99,7 +114,7 @@ pub fn load_file<'a, 'py>(
 fn run_file<'a, 'py>(
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
-    machine: &mut Machine<PyWorld<'a, 'py>>,
+    machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<(Value, u64), Refusal> {
     let (mut base, mut frame) = (0u64, None);
@@ -165,7 +180,7 @@ fn finish<'a, 'py>(
 }
 
 /// With `strict=True`: nothing may be left on the stack, and nothing may follow STOP.
-fn strictly(machine: &Machine<PyWorld<'_, '_>>, behind: usize) -> Result<(), Kind> {
+fn strictly(machine: &Machine<Value>, behind: usize) -> Result<(), Kind> {
     match (machine.stack().len(), behind) {
         (0, 0) => Ok(()),
         (0, bytes) => Err(Kind::Leftovers(format!("{bytes} bytes follow STOP"))),

@@ -10,11 +10,16 @@ use pyo3::types::{
     PyTuple, PyType,
 };
 
+use super::ffi::{self, Slots};
 use crate::policy::{Contract, Fields, Grant, Rights};
 
 /// What the loader must know of an entry's object.
 #[derive(Debug, Default)]
 pub struct Shape {
+    /// The quick ways that its instances allow.
+    pub ways: Ways,
+    /// Version of the class when this was found.
+    pub version: u32,
     /// It is a class, and no other callable or value.
     pub is_class: bool,
     /// It is an Enum class: members are looked up, never computed.
@@ -23,6 +28,19 @@ pub struct Shape {
     has_setstate: bool,
     /// `BaseException`'s own `__setstate__` is in effect.
     is_exception: bool,
+}
+
+/// Quick ways to make and fill instances of a class without hooks of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ways {
+    /// `object.__new__` makes them.
+    pub plain_new: bool,
+    /// Attributes may be set one by one: no descriptor is in their way.
+    pub attributes: bool,
+    /// Slots may be set one by one, through the class's own member descriptors.
+    pub slots: bool,
+    /// They are a namedtuple's, of so many fields.
+    pub namedtuple: Option<usize>,
 }
 
 impl Shape {
@@ -38,7 +56,11 @@ impl Shape {
             .as_ref()
             .is_none_or(|owner| owner.is(py.get_type::<PyBaseException>()));
         let enum_class = py.import("enum")?.getattr("Enum")?;
+        let slots = ffi::slots_of(class);
+        let ways = ways(class, slots, plain)?;
         Ok(Self {
+            ways,
+            version: slots.version,
             is_class: true,
             is_enum: class.is_subclass(&enum_class)?,
             has_setstate: !plain,
@@ -65,6 +87,12 @@ impl Shape {
     }
 
     fn class_grant(&self, class: &Bound<'_, PyType>) -> PyResult<Grant> {
+        if self.is_enum {
+            // A member is called by its value, and looked up; nothing is made and nothing is given state.
+            let mut grant = Grant::of(Rights::REFERENCE.union(Rights::CALL));
+            grant.call = contract("(any)");
+            return Ok(grant);
+        }
         let object = class.py().get_type::<PyAny>();
         let overridden = |name: &str| {
             Ok::<_, PyErr>(owner(class, name)?.is_some_and(|owner| !owner.is(&object)))
@@ -83,10 +111,10 @@ impl Shape {
         if class.is_subclass_of::<PyDict>()? || reduces && class.hasattr("__setitem__")? {
             rights.insert(Rights::ITEMS);
         }
-        let fields = if self.has_setstate {
-            Fields::Setstate
-        } else {
-            state_fields(class)?
+        let fields = match generated_setstate(class)? {
+            Some(count) => Fields::Values(count),
+            None if self.has_setstate => Fields::Setstate,
+            None => state_fields(class)?,
         };
         Ok(Grant {
             rights,
@@ -120,12 +148,47 @@ fn contract(text: &str) -> Contract {
     Contract::parse(text).unwrap_or_else(|_| Contract::no_arguments())
 }
 
+/// The `__setstate__` that `dataclasses` generates for a frozen class with slots takes a list of its fields' values.
+fn generated_setstate(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
+    let py = class.py();
+    let Some(generated) = py
+        .import("dataclasses")?
+        .getattr_opt("_dataclass_setstate")?
+    else {
+        return Ok(None);
+    };
+    match class.getattr_opt("__setstate__")? {
+        Some(setstate) if setstate.is(&generated) => {
+            let fields = py.import("dataclasses")?.call_method1("fields", (class,))?;
+            Ok(Some(fields.len()?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How many values a namedtuple has, if `__new__` is the one that `collections` generated for `owner`.
+fn namedtuple_length(owner: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    let dict = owner.getattr("__dict__")?;
+    for name in ["_fields", "_make", "_field_defaults"] {
+        if !dict.contains(name)? {
+            return Ok(None);
+        }
+    }
+    match dict.get_item("_fields")?.cast_exact::<PyTuple>() {
+        Ok(fields) => Ok(Some(fields.len())),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Arguments of `__new__`, from whose `__new__` it is: `object`'s takes none, a builtin base's takes its value.
 fn new_contract(class: &Bound<'_, PyType>) -> PyResult<Contract> {
     let Some(owner) = owner(class, "__new__")? else {
         return Ok(Contract::no_arguments());
     };
     let py = class.py();
+    if let Some(length) = namedtuple_length(&owner)? {
+        return Ok(contract(&format!("({})", vec!["any"; length].join(", "))));
+    }
     let text = if owner.is(py.get_type::<PyInt>()) {
         "() | (int)"
     } else if owner.is(py.get_type::<PyString>()) {
@@ -208,9 +271,9 @@ fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
             let kind = value.get_type();
             if value.is_instance(&member)? || value.is_instance(&getset)? {
                 slots.insert(name.into_boxed_str());
-            } else if !value.is_instance(&cached)?
-                && (kind.hasattr("__get__")? || value.is_callable())
-            {
+            } else if value.is_instance(&cached)? {
+                computed.insert(name.into_boxed_str());
+            } else if kind.hasattr("__get__")? || value.is_callable() {
                 shadowed.insert(name.into_boxed_str());
             }
         }
@@ -290,7 +353,13 @@ fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
         if dict.contains("__reduce__")? {
             return Ok(true);
         }
+        let genuine = base
+            .cast::<PyType>()
+            .is_ok_and(|base| namedtuple_fields(base).is_ok_and(|fields| fields.is_some()));
         for hook in HOOKS {
+            if genuine && hook == "__new__" {
+                continue;
+            }
             if let Ok(value) = dict.get_item(hook) {
                 let generated = hook == "__dict__" && value.is_instance(&getset)?;
                 if !generated {
@@ -300,4 +369,91 @@ fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
         }
     }
     Ok(false)
+}
+
+/// Which quick ways a class allows.
+fn ways(class: &Bound<'_, PyType>, slots: Slots, plain_setstate: bool) -> PyResult<Ways> {
+    if !slots.plain_attributes || !slots.plain_end || !plain_setstate {
+        return Ok(Ways::default());
+    }
+    let py = class.py();
+    let types = py.import("types")?;
+    let member = types.getattr("MemberDescriptorType")?;
+    let getset = types.getattr("GetSetDescriptorType")?;
+    let object = py.get_type::<PyAny>();
+    let (mut members, mut others) = (false, false);
+    for base in class.mro() {
+        if base.is(&object) {
+            continue;
+        }
+        for entry in base
+            .getattr("__dict__")?
+            .call_method0("items")?
+            .try_iter()?
+        {
+            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
+            let name = name.extract::<String>().unwrap_or_default();
+            if name == "__dict__" || name == "__weakref__" {
+                others |= !value.is_instance(&getset)?;
+            } else if value.is_instance(&member)? {
+                members = true;
+            } else {
+                let kind = value.get_type();
+                others |= kind.hasattr("__set__")? || kind.hasattr("__delete__")?;
+            }
+        }
+    }
+    let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
+    Ok(Ways {
+        plain_new: slots.plain_new,
+        attributes: has_dict && !members && !others,
+        slots: !has_dict && members && !others,
+        namedtuple: namedtuple_fields(class)?,
+    })
+}
+
+/// The number of fields of a genuine namedtuple: its `__new__` is the one that `collections.namedtuple` writes.
+fn namedtuple_fields(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
+    let py = class.py();
+    let own = class.getattr("__dict__")?;
+    if !class.is_subclass_of::<PyTuple>()?
+        || !own.contains("_fields")?
+        || !own.contains("__new__")?
+    {
+        return Ok(None);
+    }
+    let fields = own.get_item("_fields")?;
+    let Ok(fields) = fields.cast_exact::<PyTuple>() else {
+        return Ok(None);
+    };
+    let bases = class.getattr("__bases__")?;
+    let slots = own.get_item("__slots__").ok();
+    if !bases.eq((py.get_type::<PyTuple>(),))?
+        || !slots.is_some_and(|slots| slots.len().is_ok_and(|n| n == 0))
+    {
+        return Ok(None);
+    }
+    let count = fields.len();
+    let reference = py
+        .import("collections")?
+        .call_method1("namedtuple", ("Reference", namedtuple_names(count)))?;
+    let genuine = match (new_code(class.as_any()), new_code(&reference)) {
+        (Ok([code, names, target]), Ok([real_code, real_names, real_target])) => {
+            code.eq(&real_code)? && names.eq(&real_names)? && target.is(&real_target)
+        }
+        _ => false,
+    };
+    Ok(genuine.then_some(count))
+}
+
+fn namedtuple_names(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("f{at}")).collect()
+}
+
+/// Code, names and target of a class's Python-level `__new__`.
+fn new_code<'py>(class: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 3]> {
+    let new = class.getattr("__new__")?;
+    let code = new.getattr("__code__")?;
+    let target = new.getattr("__globals__")?.get_item("_tuple_new")?;
+    Ok([code.getattr("co_code")?, code.getattr("co_names")?, target])
 }

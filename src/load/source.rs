@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -59,6 +59,7 @@ impl Stream<'_, '_> {
 /// A Python file.
 #[derive(Debug)]
 pub struct File<'py> {
+    file: Bound<'py, PyAny>,
     read: Bound<'py, PyAny>,
     readline: Bound<'py, PyAny>,
     peek: Option<Bound<'py, PyAny>>,
@@ -82,6 +83,7 @@ impl<'py> File<'py> {
         };
         let peek = file.getattr_opt("peek")?;
         Ok(Self {
+            file: file.clone(),
             read,
             readline,
             peek,
@@ -90,6 +92,11 @@ impl<'py> File<'py> {
             ahead: Vec::new(),
             peeked: 0,
         })
+    }
+
+    /// What the file is called, for messages: its `name`, where that is text.
+    pub fn name(&self) -> Option<String> {
+        self.file.getattr("name").ok()?.extract().ok()
     }
 
     /// Begins a pickle, part of which is here already.
@@ -206,8 +213,8 @@ fn expect_bytes<'py>(bytes: Bound<'py, PyAny>, method: &str) -> PyResult<Bound<'
         Ok(bytes) => Ok(bytes),
         Err(error) => {
             let got = error.into_inner().get_type().name()?.to_string();
-            Err(PyValueError::new_err(format!(
-                "{method}() returned non-bytes object (a {got})"
+            Err(PyTypeError::new_err(format!(
+                "{method}() returned non-bytes object (a {got}): the file must be open for reading bytes"
             )))
         }
     }

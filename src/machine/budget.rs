@@ -155,6 +155,15 @@ impl Budget {
         budget
     }
 
+    /// A fresh account in the place of this one.
+    pub fn reset(&mut self, limits: &Limits) {
+        self.limits.clone_from(limits);
+        self.memory = 0;
+        self.hash_work = 0;
+        self.depth = 0;
+        self.see(0);
+    }
+
     /// The limits of this account.
     pub fn limits(&self) -> &Limits {
         &self.limits

@@ -285,6 +285,13 @@ impl Collisions {
         Ok(())
     }
 
+    /// Forgets all containers.
+    pub fn clear(&mut self) {
+        if !self.containers.is_empty() {
+            self.containers = HashMap::new();
+        }
+    }
+
     /// A container is gone; its number may come again.
     pub fn forget(&mut self, container: u64) {
         self.containers.remove(&container);

@@ -56,8 +56,29 @@ impl<V: Default> Memo<V> {
             self.used += 1;
             self.dense.push(value);
         } else {
+            self.push_behind(value, is_hole);
+        }
+    }
+
+    #[inline(never)]
+    fn push_behind(&mut self, value: V, is_hole: impl Fn(&V) -> bool) {
+        // Slots that were skipped have cost a byte of input each, so they may be filled up.
+        if self.sparse.is_empty()
+            && let Ok(used) = usize::try_from(self.used)
+            && used > self.dense.len()
+        {
+            self.dense.resize_with(used, V::default);
+            self.dense.push(value);
+            self.used += 1;
+        } else {
             self.put(self.used, value, is_hole);
         }
+    }
+
+    /// MEMOIZE of a value that nothing will fetch: the index is counted, nothing is stored.
+    #[inline(always)]
+    pub fn skip(&mut self) {
+        self.used += 1;
     }
 
     /// PUT: stores at an index, which need not be the next one.
@@ -99,7 +120,18 @@ impl<V: Default> Memo<V> {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.dense.clear();
+        self.used = 0;
+        if !self.sparse.is_empty() {
+            self.sparse = HashMap::new();
+        }
+    }
+
+    /// Gives room for more than `most` values back; the memo is empty.
+    pub fn shrink(&mut self, most: usize) {
+        if self.dense.capacity() > most {
+            self.dense = Vec::new();
+        }
     }
 }
 

@@ -11,15 +11,21 @@
 )]
 
 pub mod budget;
+mod calls;
+mod containers;
+mod fused;
 pub mod hashing;
+mod liveness;
 pub mod memo;
+mod values;
 pub mod world;
 
 use crate::error::{Error, Kind};
-use crate::stream::{Op, Reader, opcode, text};
-use budget::{Budget, size};
+use crate::stream::{Op, Reader, opcode};
+use budget::{Budget, Limits, size};
+use liveness::Liveness;
 use memo::Memo;
-use world::{Done, Role, Site, World};
+use world::{Done, Site, World};
 
 /// Instructions between two calls of [`World::tick`].
 const TICK: u32 = 1 << 16;
@@ -40,18 +46,34 @@ pub enum Failure<F> {
     },
 }
 
-/// A pickle machine over a world.
-pub struct Machine<W: World> {
-    stack: Vec<W::Value>,
+/// Values above which a machine gives its room back when it is emptied.
+const ROOM: usize = 1 << 12;
+
+/// A pickle machine over the values of a world.
+#[derive(Debug)]
+pub struct Machine<V> {
+    stack: Vec<V>,
     marks: Vec<usize>,
     /// Height of the stack at the last mark: nothing below it can be popped.
     floor: usize,
-    memo: Memo<W::Value>,
+    memo: Memo<V>,
     budget: Budget,
     protocol: u8,
+    /// Which slots of the memo will be fetched, once that was worth finding out.
+    liveness: Option<Liveness>,
+    /// Calls until it is; `None`: the memo outlives the run, so every slot is live.
+    calls_to_scan: Option<u32>,
+    /// Marks above a state dict that was not made, because BUILD will take its items from the stack.
+    deferred: Vec<usize>,
 }
 
-impl<W: World> Machine<W> {
+impl<V: Default> Default for Machine<V> {
+    fn default() -> Self {
+        Self::new(Budget::new(Limits::default()))
+    }
+}
+
+impl<V: Default> Machine<V> {
     /// A machine with an empty memo.
     pub fn new(budget: Budget) -> Self {
         Self {
@@ -61,16 +83,38 @@ impl<W: World> Machine<W> {
             memo: Memo::default(),
             budget,
             protocol: 0,
+            liveness: None,
+            calls_to_scan: None,
+            deferred: Vec::new(),
         }
     }
 
-    /// Makes ready for another pickle; the memo stays.
-    pub fn restart(&mut self, budget: Budget) {
+    /// Makes ready for a pickle that has nothing to do with the last one. Small room is kept, so that small loads need
+    /// not allocate it each time.
+    pub fn reset(&mut self, limits: &Limits) {
+        self.budget.reset(limits);
+        self.protocol = 0;
+        self.calls_to_scan = None;
+    }
+
+    /// Drops all values.
+    pub fn clear(&mut self) {
         self.stack.clear();
         self.marks.clear();
         self.floor = 0;
-        self.budget = budget;
-        self.protocol = 0;
+        self.memo.clear();
+        self.liveness = None;
+        self.deferred.clear();
+        if self.stack.capacity() > ROOM {
+            self.stack = Vec::new();
+        }
+        self.memo.shrink(ROOM);
+    }
+
+    /// The memo is of no use after the run, and the reader has the whole stream: slots that are never fetched need not
+    /// be filled.
+    pub fn forget_memo(&mut self) {
+        self.calls_to_scan = Some(fused::CALLS_TO_SCAN);
     }
 
     /// The account of this load.
@@ -84,12 +128,12 @@ impl<W: World> Machine<W> {
     }
 
     /// The memo.
-    pub fn memo(&self) -> &Memo<W::Value> {
+    pub fn memo(&self) -> &Memo<V> {
         &self.memo
     }
 
     /// The memo, to be filled or cleared between pickles.
-    pub fn memo_mut(&mut self) -> &mut Memo<W::Value> {
+    pub fn memo_mut(&mut self) -> &mut Memo<V> {
         &mut self.memo
     }
 
@@ -99,7 +143,7 @@ impl<W: World> Machine<W> {
     }
 
     /// What is on the stack: at a failure, all that was built so far; after STOP, leftovers.
-    pub fn stack(&self) -> &[W::Value] {
+    pub fn stack(&self) -> &[V] {
         &self.stack
     }
 
@@ -108,11 +152,11 @@ impl<W: World> Machine<W> {
     /// # Errors
     /// [`Failure::Stream`] with a truncated stream leaves the machine as it was before the instruction that lacks
     /// bytes: run it again with a reader that has more.
-    pub fn run(
+    pub fn run<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
-    ) -> Result<W::Value, Failure<W::Fault>> {
+    ) -> Result<V, Failure<W::Fault>> {
         let mut cursor = *reader;
         let outcome = self.run_from(world, &mut cursor);
         *reader = cursor;
@@ -120,11 +164,11 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn run_from(
+    fn run_from<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
-    ) -> Result<W::Value, Failure<W::Fault>> {
+    ) -> Result<V, Failure<W::Fault>> {
         let mut ticks = TICK;
         loop {
             let op = match reader.next_op() {
@@ -150,7 +194,12 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn execute(&mut self, world: &mut W, reader: &mut Reader<'_>, op: Op<'_>) -> Done<W> {
+    fn execute<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        op: Op<'_>,
+    ) -> Done<W> {
         match op {
             // ints
             Op::Int(value) => self.load_int(world, value),
@@ -180,18 +229,18 @@ impl<W: World> Machine<W> {
             Op::Append => self.load_append(world, self.site(*reader)),
             Op::Appends => self.load_appends(world, self.site(*reader)),
             // dicts
-            Op::EmptyDict => self.load_empty_dict(world),
+            Op::EmptyDict => self.load_empty_dict(world, reader),
             Op::Dict => self.load_dict(world),
             Op::SetItem => self.load_setitem(world, self.site(*reader)),
-            Op::SetItems => self.load_setitems(world, self.site(*reader)),
+            Op::SetItems => self.load_setitems(world, reader),
             // sets
             Op::EmptySet => self.load_empty_set(world),
             Op::AddItems => self.load_additems(world, self.site(*reader)),
             Op::FrozenSet => self.load_frozenset(world),
             // the stack itself
             Op::Mark => self.load_mark(),
-            Op::Pop => self.load_pop(),
-            Op::PopMark => self.load_pop_mark(),
+            Op::Pop => self.load_pop(world),
+            Op::PopMark => self.load_pop_mark(world),
             Op::Dup => self.load_dup(world),
             // memo
             Op::Get(index) => self.load_get(world, index),
@@ -220,18 +269,18 @@ impl<W: World> Machine<W> {
     // ---- the stack ---------------------------------------------------------------------------------------------
 
     #[inline(always)]
-    fn push(&mut self, value: W::Value) {
+    fn push(&mut self, value: V) {
         self.stack.push(value);
     }
 
     #[inline(always)]
-    fn push_done(&mut self, value: W::Value) -> Done<W> {
+    fn push_done<E>(&mut self, value: V) -> Result<(), E> {
         self.stack.push(value);
         Ok(())
     }
 
     #[inline(always)]
-    fn pop(&mut self) -> Result<W::Value, Kind> {
+    fn pop(&mut self) -> Result<V, Kind> {
         if self.stack.len() > self.floor
             && let Some(value) = self.stack.pop()
         {
@@ -257,6 +306,16 @@ impl<W: World> Machine<W> {
         Ok(mark)
     }
 
+    /// Pops the last mark for an opcode that takes its items: a dict that was put off is made now.
+    #[inline(always)]
+    fn end_mark<W: World<Value = V>>(&mut self, world: &mut W) -> Result<usize, W::Fault> {
+        let mark = self.pop_mark()?;
+        if self.deferred.last() == Some(&mark) {
+            self.make_deferred(world, mark)?;
+        }
+        Ok(mark)
+    }
+
     /// Where the top `count` values begin.
     #[inline(always)]
     fn top(&self, count: usize) -> Result<usize, Kind> {
@@ -275,288 +334,32 @@ impl<W: World> Machine<W> {
         }
     }
 
-    // ---- ints, None, bools, floats -----------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn load_int(&mut self, world: &mut W, value: i64) -> Done<W> {
-        self.budget.memory(size::INT)?;
-        let value = world.int(value)?;
-        self.push_done(value)
-    }
-
-    fn load_long(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        self.budget.int_bytes(bytes.len())?;
-        self.budget.memory(size::INT + bytes.len() as u64 * 2)?;
-        let value = world.long(bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_decimal(&mut self, world: &mut W, digits: &[u8]) -> Done<W> {
-        let count = digits.strip_prefix(b"-").unwrap_or(digits).len();
-        self.budget.int_digits(count)?;
-        self.budget.memory(size::INT + count as u64)?;
-        let value = world.decimal(digits)?;
-        self.push_done(value)
-    }
-
-    #[inline(always)]
-    fn load_float(&mut self, world: &mut W, value: f64) -> Done<W> {
-        self.budget.memory(size::FLOAT)?;
-        let value = world.float(value)?;
-        self.push_done(value)
-    }
-
-    // ---- strings -----------------------------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn load_unicode(&mut self, world: &mut W, utf8: &[u8]) -> Done<W> {
-        let role = if (self.stack.len() - self.floor) & 1 == 0 && self.floor > 0 {
-            Role::Key
-        } else {
-            Role::Value
-        };
-        let value = world.unicode(&mut self.budget, utf8, role)?;
-        self.push_done(value)
-    }
-
-    fn load_raw_unicode(&mut self, world: &mut W, line: &[u8]) -> Done<W> {
-        let utf8 = text::raw_unicode(line)?;
-        self.load_unicode(world, &utf8)
-    }
-
-    #[inline]
-    fn load_bytes(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        self.budget.memory(size::BYTES + bytes.len() as u64)?;
-        let value = world.bytes(bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_bytearray(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        self.budget.memory(size::BYTEARRAY + bytes.len() as u64)?;
-        let value = world.bytearray(bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_string(&mut self, world: &mut W, bytes: &[u8]) -> Done<W> {
-        let value = world.string(&mut self.budget, bytes)?;
-        self.push_done(value)
-    }
-
-    fn load_quoted(&mut self, world: &mut W, quoted: &[u8]) -> Done<W> {
-        let bytes = text::unescape(quoted)?;
-        self.load_string(world, &bytes)
-    }
-
-    fn load_next_buffer(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let value = world.next_buffer(site)?;
-        self.push_done(value)
-    }
-
-    fn load_readonly_buffer(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let buffer = self.pop()?;
-        let value = world.readonly_buffer(site, buffer)?;
-        self.push_done(value)
-    }
-
-    // ---- tuples ------------------------------------------------------------------------------------------------
-
-    #[inline(always)]
-    fn load_tuple_of(&mut self, world: &mut W, reader: &mut Reader<'_>, count: u8) -> Done<W> {
-        let from = self.top(usize::from(count))?;
-        self.make_tuple(world, reader, from)
-    }
-
-    #[inline(always)]
-    fn load_tuple(&mut self, world: &mut W, reader: &mut Reader<'_>) -> Done<W> {
-        let from = self.pop_mark()?;
-        self.make_tuple(world, reader, from)
-    }
-
-    #[inline(always)]
-    fn make_tuple(&mut self, world: &mut W, reader: &mut Reader<'_>, from: usize) -> Done<W> {
-        let fused = match reader.rest().first() {
-            Some(&(opcode::REDUCE | opcode::NEWOBJ)) => from > self.floor,
-            _ => false,
-        };
-        if fused {
-            reader.next_fused();
-            return self.call_items(world, self.site(*reader), from);
-        }
-        self.plain_tuple(world, from)
-    }
-
-    #[inline(always)]
-    fn plain_tuple(&mut self, world: &mut W, from: usize) -> Done<W> {
-        let items = self.stack.get_mut(from..).unwrap_or_default();
-        if !items.is_empty() {
-            self.budget
-                .memory(size::TUPLE + items.len() as u64 * size::REFERENCE)?;
-        }
-        let value = world.tuple(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    /// TUPLE and REDUCE or NEWOBJ in one: the tuple was never memoized, so nothing else can reach it and it is never
-    /// made.
-    fn call_items(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let (callable, args) = target(&mut self.stack, &self.marks, from)?;
-        let callable = std::mem::take(callable);
-        let value = if site.code == opcode::REDUCE {
-            world.reduce_items(site, &mut self.budget, callable, args)?
-        } else {
-            world.newobj_items(site, &mut self.budget, callable, args)?
-        };
-        self.stack.truncate(from - 1);
-        self.push_done(value)
-    }
-
-    // ---- lists -------------------------------------------------------------------------------------------------
-
-    #[inline]
-    fn load_empty_list(&mut self, world: &mut W) -> Done<W> {
-        self.budget.memory(size::LIST)?;
-        let value = world.list(&mut self.budget, &mut [])?;
-        self.push_done(value)
-    }
-
-    fn load_list(&mut self, world: &mut W) -> Done<W> {
-        let from = self.pop_mark()?;
-        let items = self.stack.get_mut(from..).unwrap_or_default();
-        self.budget
-            .memory(size::LIST + items.len() as u64 * size::REFERENCE)?;
-        let value = world.list(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    fn load_append(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let from = self.top(1)?;
-        self.extend(world, site, from)
-    }
-
-    #[inline]
-    fn load_appends(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let from = self.pop_mark()?;
-        self.extend(world, site, from)
-    }
-
-    #[inline(always)]
-    fn extend(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
-        let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
-            self.budget.memory(items.len() as u64 * size::REFERENCE)?;
-            world.extend(site, &mut self.budget, target, items)?;
-            self.stack.truncate(from);
-        }
-        Ok(())
-    }
-
-    // ---- dicts -------------------------------------------------------------------------------------------------
-
-    #[inline]
-    fn load_empty_dict(&mut self, world: &mut W) -> Done<W> {
-        self.budget.memory(size::DICT)?;
-        let value = world.dict(&mut self.budget, &mut [])?;
-        self.push_done(value)
-    }
-
-    fn load_dict(&mut self, world: &mut W) -> Done<W> {
-        let from = self.pop_mark()?;
-        let pairs = self.stack.get_mut(from..).unwrap_or_default();
-        if pairs.len() % 2 != 0 {
-            return Err(Kind::OddItems("DICT").into());
-        }
-        self.budget
-            .memory(size::DICT + pairs.len() as u64 / 2 * size::DICT_ITEM)?;
-        let value = world.dict(&mut self.budget, pairs)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    fn load_setitem(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let from = self.top(2)?;
-        self.set_items(world, site, from)
-    }
-
-    #[inline]
-    fn load_setitems(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let from = self.pop_mark()?;
-        self.set_items(world, site, from)
-    }
-
-    #[inline(always)]
-    fn set_items(&mut self, world: &mut W, site: Site, from: usize) -> Done<W> {
-        let (target, pairs) = target(&mut self.stack, &self.marks, from)?;
-        if pairs.is_empty() {
-            return Ok(());
-        }
-        if pairs.len() % 2 != 0 {
-            return Err(Kind::OddItems("SET ITEMS").into());
-        }
-        self.budget
-            .memory(pairs.len() as u64 / 2 * size::DICT_ITEM)?;
-        world.set_items(site, &mut self.budget, target, pairs)?;
-        self.stack.truncate(from);
-        Ok(())
-    }
-
-    // ---- sets --------------------------------------------------------------------------------------------------
-
-    fn load_empty_set(&mut self, world: &mut W) -> Done<W> {
-        self.budget.memory(size::SET)?;
-        let value = world.set()?;
-        self.push_done(value)
-    }
-
-    fn load_additems(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let from = self.pop_mark()?;
-        let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
-            self.budget.memory(items.len() as u64 * size::SET_ITEM)?;
-            world.add_items(site, &mut self.budget, target, items)?;
-            self.stack.truncate(from);
-        }
-        Ok(())
-    }
-
-    fn load_frozenset(&mut self, world: &mut W) -> Done<W> {
-        let from = self.pop_mark()?;
-        let items = self.stack.get_mut(from..).unwrap_or_default();
-        self.budget
-            .memory(size::SET + items.len() as u64 * size::SET_ITEM)?;
-        let value = world.frozenset(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
     // ---- the stack itself --------------------------------------------------------------------------------------
 
     #[inline(always)]
-    fn load_mark(&mut self) -> Done<W> {
+    fn load_mark<E>(&mut self) -> Result<(), E> {
         self.floor = self.stack.len();
         self.marks.push(self.floor);
         Ok(())
     }
 
     /// POP takes a mark where one is on top, as it does for `pickle`.
-    fn load_pop(&mut self) -> Done<W> {
+    fn load_pop<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         if self.marks.last() == Some(&self.stack.len()) {
-            self.pop_mark()?;
+            self.end_mark(world)?;
         } else {
             self.pop()?;
         }
         Ok(())
     }
 
-    fn load_pop_mark(&mut self) -> Done<W> {
-        let from = self.pop_mark()?;
+    fn load_pop_mark<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
+        let from = self.end_mark(world)?;
         self.stack.truncate(from);
         Ok(())
     }
 
-    fn load_dup(&mut self, world: &mut W) -> Done<W> {
+    fn load_dup<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         let from = self.top(1)?;
         if let Some(value) = self.stack.get(from) {
             let copy = world.share(value);
@@ -568,7 +371,7 @@ impl<W: World> Machine<W> {
     // ---- memo --------------------------------------------------------------------------------------------------
 
     #[inline(always)]
-    fn load_get(&mut self, world: &mut W, index: i64) -> Done<W> {
+    fn load_get<W: World<Value = V>>(&mut self, world: &mut W, index: i64) -> Done<W> {
         match self.memo.get(index) {
             Some(value) if !W::is_hole(value) => {
                 let value = world.share(value);
@@ -578,9 +381,12 @@ impl<W: World> Machine<W> {
         }
     }
 
-    fn load_put(&mut self, world: &mut W, index: u64) -> Done<W> {
+    fn load_put<W: World<Value = V>>(&mut self, world: &mut W, index: u64) -> Done<W> {
         self.budget.memory(size::REFERENCE)?;
         let from = self.top(1)?;
+        if self.is_dead(index) {
+            return Ok(());
+        }
         if let Some(value) = self.stack.get(from) {
             let copy = world.share(value);
             self.memo.put(index, copy, W::is_hole);
@@ -589,133 +395,29 @@ impl<W: World> Machine<W> {
     }
 
     #[inline(always)]
-    fn load_memoize(&mut self, world: &mut W) -> Done<W> {
+    fn load_memoize<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
         self.budget.memory(size::REFERENCE)?;
         match self.stack.last() {
             Some(value) if self.stack.len() > self.floor => {
-                let copy = world.share(value);
-                self.memo.push(copy, W::is_hole);
+                if self.is_dead(self.memo.len()) {
+                    self.memo.skip();
+                } else {
+                    let copy = world.share(value);
+                    self.memo.push(copy, W::is_hole);
+                }
                 Ok(())
             }
             _ => Err(self.underflow().into()),
         }
     }
 
-    // ---- globals -----------------------------------------------------------------------------------------------
-
-    fn load_global(&mut self, world: &mut W, site: Site, module: &[u8], name: &[u8]) -> Done<W> {
-        let (module, name) = (text::name(module)?, text::name(name)?);
-        let value = world.global(site, module, name)?;
-        self.push_done(value)
-    }
-
-    fn load_stack_global(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let name = self.pop()?;
-        let module = self.pop()?;
-        let value = world.stack_global(site, module, name)?;
-        self.push_done(value)
-    }
-
-    fn load_ext(&mut self, world: &mut W, site: Site, code: u32) -> Done<W> {
-        let value = world.extension(site, code)?;
-        self.push_done(value)
-    }
-
-    // ---- calls -------------------------------------------------------------------------------------------------
-
-    fn load_reduce(&mut self, world: &mut W, site: Site) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let args = self.pop()?;
-        let callable = self.pop()?;
-        let value = world.reduce(site, &mut self.budget, callable, args)?;
-        self.push_done(value)
-    }
-
-    fn load_newobj(&mut self, world: &mut W, site: Site) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let args = self.pop()?;
-        let class = self.pop()?;
-        let value = world.newobj(site, &mut self.budget, class, args)?;
-        self.push_done(value)
-    }
-
-    fn load_newobj_ex(&mut self, world: &mut W, site: Site) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let kwargs = self.pop()?;
-        let args = self.pop()?;
-        let class = self.pop()?;
-        let value = world.newobj_ex(site, &mut self.budget, class, args, kwargs)?;
-        self.push_done(value)
-    }
-
-    fn load_inst(&mut self, world: &mut W, site: Site, module: &[u8], name: &[u8]) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let from = self.pop_mark()?;
-        let (module, name) = (text::ascii(module)?, text::ascii(name)?);
-        let class = world.global(site, module, name)?;
-        self.instance(world, site, class, from, from)
-    }
-
-    fn load_obj(&mut self, world: &mut W, site: Site) -> Done<W> {
-        self.budget.memory(size::OBJECT)?;
-        let from = self.pop_mark()?;
-        let Some(class) = self.stack.get_mut(from).map(std::mem::take) else {
-            return Err(self.underflow().into());
-        };
-        self.instance(world, site, class, from + 1, from)
-    }
-
-    fn instance(
-        &mut self,
-        world: &mut W,
-        site: Site,
-        class: W::Value,
-        args: usize,
-        from: usize,
-    ) -> Done<W> {
-        let args = self.stack.get_mut(args..).unwrap_or_default();
-        let value = world.instance(site, &mut self.budget, class, args)?;
-        self.stack.truncate(from);
-        self.push_done(value)
-    }
-
-    fn load_build(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let state = self.pop()?;
-        let from = self.stack.len();
-        let (object, _) = target(&mut self.stack, &self.marks, from)?;
-        world.build(site, &mut self.budget, object, state)
-    }
-
-    // ---- persistent ids, framing -------------------------------------------------------------------------------
-
-    fn load_persid(&mut self, world: &mut W, site: Site, id: &[u8]) -> Done<W> {
-        if !id.is_ascii() {
-            return Err(Kind::PersistentIdText.into());
+    /// Whether nothing will fetch a slot.
+    #[inline(always)]
+    fn is_dead(&self, index: u64) -> bool {
+        match &self.liveness {
+            None => false,
+            Some(liveness) => liveness.is_dead(index),
         }
-        let id = world.unicode(&mut self.budget, id, Role::Value)?;
-        let value = world.persistent(site, id)?;
-        self.push_done(value)
-    }
-
-    fn load_binpersid(&mut self, world: &mut W, site: Site) -> Done<W> {
-        let id = self.pop()?;
-        let value = world.persistent(site, id)?;
-        self.push_done(value)
-    }
-
-    fn load_proto(&mut self, at: u64, version: u8) -> Done<W> {
-        if version > 5 {
-            return Err(Kind::UnsupportedProtocol(version).into());
-        }
-        if at > 0 && version != self.protocol {
-            return Err(Kind::LateProtocol.into());
-        }
-        self.protocol = version;
-        Ok(())
-    }
-
-    fn load_stop(&mut self) -> Result<W::Value, Kind> {
-        self.pop()
     }
 }
 

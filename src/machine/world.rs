@@ -177,14 +177,32 @@ pub trait World {
         object: &mut Self::Value,
         state: Self::Value,
     ) -> Done<Self>;
-    /// BUILD whose state is a dict that nothing else can reach: alternating names and values.
+    /// Whether a value is a dict that SETITEM may fill, so that the string above it is a key.
+    fn is_dict(value: &Self::Value) -> bool {
+        let _ = value;
+        false
+    }
+    /// Whether a value is `None`.
+    fn is_none(value: &Self::Value) -> bool {
+        let _ = value;
+        false
+    }
+    /// Whether [`World::build_attributes`] will take this instance's state, as attributes or as slots.
+    fn takes_attributes(&mut self, object: &Self::Value, slots: bool) -> bool {
+        let _ = (object, slots);
+        false
+    }
+    /// BUILD whose state is a dict that nothing else can reach: alternating names and values, for `__dict__` or, where
+    /// `slots`, for slots.
     fn build_attributes(
         &mut self,
         site: Site,
         budget: &mut Budget,
         object: &mut Self::Value,
         pairs: &mut [Self::Value],
+        slots: bool,
     ) -> Done<Self> {
+        let _ = slots;
         let state = self.dict(budget, pairs)?;
         self.build(site, budget, object, state)
     }

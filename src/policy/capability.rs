@@ -104,6 +104,9 @@ pub enum Fields {
     /// The class has a `__setstate__` of its own, which receives the state
     /// whole, in whatever form; nothing is set by key.
     Setstate,
+    /// A frozen dataclass with slots: the `__setstate__` that `dataclasses`
+    /// generates takes a list of that many values.
+    Values(usize),
 }
 
 impl Fields {
@@ -112,6 +115,9 @@ impl Fields {
     pub fn union(&self, other: &Fields) -> Fields {
         match (self, other) {
             (Fields::Setstate, _) | (_, Fields::Setstate) => Fields::Setstate,
+            (Fields::Values(a), Fields::Values(b)) if a == b => Fields::Values(*a),
+            // A hook that takes a list takes nothing else; what is written in the policy widens it.
+            (Fields::Values(_), _) | (_, Fields::Values(_)) => Fields::Setstate,
             (Fields::Any, _) | (_, Fields::Any) => Fields::Any,
             (Fields::Only(a), Fields::Only(b)) => Fields::Only(a.union(b).cloned().collect()),
             (Fields::Except(a), Fields::Except(b)) => {

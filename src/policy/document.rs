@@ -215,7 +215,7 @@ impl Row {
                 Fields::Except(names) => State::Except {
                     except: names.clone(),
                 },
-                Fields::Setstate => State::Word("setstate".to_owned()),
+                Fields::Setstate | Fields::Values(_) => State::Word("setstate".to_owned()),
             });
             row.runs_code = (!grant.runs_code).then_some(false);
         }

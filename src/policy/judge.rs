@@ -4,7 +4,7 @@
 
 use super::Policy;
 use super::capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
-use super::contract;
+use super::contract::{self, Native};
 use super::plan::Plan;
 use super::view::{Look, View};
 
@@ -142,6 +142,25 @@ impl Policy {
         })
     }
 
+    /// Whether BUILD may be applied once more to an instance that has its state.
+    ///
+    /// A pickler that meets an object again while it saves that object's
+    /// arguments writes its state twice, the second time on a copy from the
+    /// memo. That is harmless where state is set by key, and refused where
+    /// somebody receives it whole.
+    pub fn may_build_again(&self, entry: EntryId) -> bool {
+        let Some(entry) = self.get(entry) else {
+            return false;
+        };
+        match entry.meaning {
+            Meaning::Native(native) => !matches!(native, Native::Uuid | Native::Partial),
+            Meaning::Object => entry
+                .grant()
+                .is_none_or(|grant| !matches!(grant.fields, Fields::Setstate | Fields::Values(_))),
+            Meaning::Scope => false,
+        }
+    }
+
     /// Whether BUILD may set that key on an instance of that entry. To be asked
     /// wherever state is set key by key; a class with a `__setstate__` of its
     /// own is judged by [`Attempt::State`].
@@ -225,8 +244,18 @@ pub(super) fn check_state<L: Look>(
     fields: &Fields,
     state: &L::Value,
 ) -> Result<(), String> {
-    if *fields == Fields::Setstate {
-        return Ok(());
+    match fields {
+        Fields::Setstate => return Ok(()),
+        Fields::Values(count) => {
+            return match look.view(state) {
+                View::List(given) if given == *count => Ok(()),
+                other => Err(format!(
+                    "its state must be a list of {count}, not {}",
+                    other.describe()
+                )),
+            };
+        }
+        Fields::Any | Fields::Only(_) | Fields::Except(_) => {}
     }
     match look.view(state) {
         View::Tuple(2) => {
@@ -269,6 +298,7 @@ fn may_set_field(fields: &Fields, key: &str) -> Result<(), String> {
         Fields::Any | Fields::Setstate => true,
         Fields::Only(names) => names.contains(key),
         Fields::Except(names) => !names.contains(key),
+        Fields::Values(_) => false,
     };
     if allowed {
         Ok(())

@@ -206,7 +206,7 @@ pub fn describe(path: &str, grant: &Grant, dangerously: bool) -> String {
     if has(Rights::STATE) {
         parts.push(match &grant.fields {
             Fields::Any => "state=True".to_owned(),
-            Fields::Setstate => "state=\"setstate\"".to_owned(),
+            Fields::Setstate | Fields::Values(_) => "state=\"setstate\"".to_owned(),
             Fields::Only(names) => format!("state={:?}", names.iter().collect::<Vec<_>>()),
             Fields::Except(names) => {
                 let names: Vec<_> = names.iter().collect();
@@ -251,7 +251,7 @@ fn keywords<'py>(py: Python<'py>, grant: &Grant) -> PyResult<Bound<'py, PyDict>>
         let names = |names: &BTreeSet<Box<str>>| names.iter().map(ToString::to_string).collect();
         match &grant.fields {
             Fields::Any => given.set_item("state", true)?,
-            Fields::Setstate => given.set_item("state", "setstate")?,
+            Fields::Setstate | Fields::Values(_) => given.set_item("state", "setstate")?,
             Fields::Only(only) => given.set_item::<_, Vec<String>>("state", names(only))?,
             Fields::Except(except) => {
                 let state = PyDict::new(py);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
+use once_cell::sync::Lazy;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -28,10 +29,8 @@ pub struct Call<'py> {
     pub strict: bool,
     /// Whether names of protocols 0 to 2 are Python 2's.
     pub fix_imports: bool,
-    /// Codec of Python 2 strings.
-    pub encoding: String,
-    /// Its error handler.
-    pub errors: String,
+    /// How a Python 2 `str` becomes a value.
+    pub encoding: Encoding,
     /// Out-of-band buffers.
     pub buffers: Option<Bound<'py, PyAny>>,
     /// The caller's `persistent_load`.
@@ -39,7 +38,7 @@ pub struct Call<'py> {
     /// The `find_class` of a subclass.
     pub find_class: Option<Bound<'py, PyAny>>,
     /// Where the loader notes the protocol, for `Unpickler.find_class`.
-    pub protocol: Arc<AtomicU8>,
+    pub protocol: Option<Arc<AtomicU8>>,
 }
 
 impl<'py> Call<'py> {
@@ -50,26 +49,23 @@ impl<'py> Call<'py> {
             limits: None,
             strict: false,
             fix_imports: true,
-            encoding: "ASCII".into(),
-            errors: "strict".into(),
+            encoding: Encoding::Ascii,
             buffers: None,
             persistent_load: None,
             find_class: None,
-            protocol: Arc::default(),
+            protocol: None,
         }
     }
 
-    fn limits(&self) -> budget::Limits {
-        let own = || self.policy.get().limits.clone();
-        let free = self.policy.get().inner.is_unrestricted();
-        let default = || {
-            if free {
-                budget::Limits::unlimited()
-            } else {
-                budget::Limits::default()
-            }
-        };
-        self.limits.clone().or_else(own).unwrap_or_else(default)
+    fn limits(&self) -> &budget::Limits {
+        static DEFAULT: Lazy<budget::Limits> = Lazy::new(budget::Limits::default);
+        static FREE: Lazy<budget::Limits> = Lazy::new(budget::Limits::unlimited);
+        let policy = self.policy.get();
+        match self.limits.as_ref().or(policy.limits.as_ref()) {
+            Some(limits) => limits,
+            None if policy.inner.is_unrestricted() => &FREE,
+            None => &DEFAULT,
+        }
     }
 
     fn options(&self) -> PyResult<Options<'py>> {
@@ -88,17 +84,21 @@ impl<'py> Call<'py> {
         let persistent_load = self.persistent_load.clone().filter(|load| !load.is_none());
         Ok(Options {
             fix_imports: self.fix_imports,
-            encoding: encoding(&self.encoding, &self.errors),
+            encoding: self.encoding.clone(),
             buffers,
             persistent_load: persistent_load.or_else(policys),
             find_class: self.find_class.clone(),
-            protocol: Arc::clone(&self.protocol),
+            protocol: self.protocol.clone(),
             strict: self.strict,
         })
     }
 }
 
-fn encoding(encoding: &str, errors: &str) -> Encoding {
+/// How a Python 2 `str` becomes a value under the caller's two arguments.
+pub fn encoding_of(encoding: &str, errors: &str) -> Encoding {
+    if encoding == "ASCII" && errors == "strict" {
+        return Encoding::Ascii;
+    }
     match (encoding.to_ascii_lowercase().as_str(), errors) {
         ("bytes", _) if encoding == "bytes" => Encoding::Bytes,
         ("ascii" | "us-ascii", "strict") => Encoding::Ascii,
@@ -121,13 +121,13 @@ pub fn loads_with<'py>(data: &Bound<'py, PyAny>, call: &Call<'py>) -> PyResult<B
 fn load_bytes<'py>(data: &[u8], call: &Call<'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = call.policy.py();
     let policy = call.policy.get();
-    let limits = call.limits();
     let rules = Rules {
         policy: &policy.inner,
         cache: &policy.cache,
-        limits: &limits,
+        limits: call.limits(),
     };
-    load_slice(py, data, rules, call.options()?).map_err(|refusal| errors::raise(py, refusal, None))
+    load_slice(py, data, rules, &call.options()?)
+        .map_err(|refusal| errors::raise(py, refusal, None))
 }
 
 /// Loads one pickle from a file, whose state an `Unpickler` keeps between calls.
@@ -139,14 +139,15 @@ pub fn load_with<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = call.policy.py();
     let policy = call.policy.get();
-    let limits = call.limits();
     let rules = Rules {
         policy: &policy.inner,
         cache: &policy.cache,
-        limits: &limits,
+        limits: call.limits(),
     };
-    load_file(py, file, buffer, memo, rules, call.options()?)
-        .map_err(|refusal| errors::raise(py, refusal, None))
+    load_file(py, file, buffer, memo, rules, &call.options()?).map_err(|refusal| {
+        let name = file.borrow().name();
+        errors::raise(py, refusal, name.as_deref())
+    })
 }
 
 /// Loads one pickle from a Python file object.
@@ -176,8 +177,7 @@ fn call<'py>(
         limits: limits.map(|limits| limits.inner.clone()),
         strict,
         fix_imports,
-        encoding: encoding.into(),
-        errors: errors.into(),
+        encoding: encoding_of(encoding, errors),
         buffers,
         persistent_load: check_callable(persistent_load)?,
         ..Call::under(policy)

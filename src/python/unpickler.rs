@@ -11,16 +11,18 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::errors;
-use super::functions::{Call, load_with};
+use super::functions::{Call, encoding_of, load_with};
 use super::limits::Limits;
 use super::memo::MemoProxy;
 use super::policy::{PyPolicy, default_policy, with_allow};
 use crate::error::{Error, Kind};
+use crate::load::Encoding;
 use crate::load::ffi::{Kept, Tag, Value};
 use crate::load::globals;
 use crate::load::run::Refusal;
 use crate::load::source::File;
 use crate::machine::budget;
+use crate::machine::memo::Memo;
 use crate::policy::EntryId;
 
 /// What `__init__` was told.
@@ -29,8 +31,7 @@ struct Setup {
     policy: Py<PyPolicy>,
     limits: Option<budget::Limits>,
     fix_imports: bool,
-    encoding: String,
-    errors: String,
+    encoding: Encoding,
     buffers: Option<Py<PyAny>>,
 }
 
@@ -49,7 +50,7 @@ struct Setup {
 #[pyclass(module = "picklist", subclass, dict, weakref)]
 pub struct Unpickler {
     setup: Option<Setup>,
-    memo: Kept,
+    memo: Kept<Memo<Value>>,
     /// Bytes read for good that belong to the next pickle: the rest of a frame.
     buffer: Vec<u8>,
     busy: bool,
@@ -114,8 +115,7 @@ impl Unpickler {
             policy: policy.unbind(),
             limits: limits.map(|limits| limits.inner.clone()),
             fix_imports,
-            encoding: encoding.into(),
-            errors: errors.into(),
+            encoding: encoding_of(encoding, errors),
             buffers,
         });
         Ok(())
@@ -193,13 +193,13 @@ impl Unpickler {
     /// UnpicklingError
     ///     Always, unless overridden.
     #[pyo3(signature = (pid, /))]
-    fn persistent_load(slf: &Bound<'_, Self>, pid: &Bound<'_, PyAny>) -> PyErr {
+    fn persistent_load(slf: &Bound<'_, Self>, pid: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let _ = pid;
-        errors::raise(
+        Err(errors::raise(
             slf.py(),
             Refusal::Stream(Error::new(Kind::NoPersistentLoad, 0, None), None),
             None,
-        )
+        ))
     }
 
     /// The objects that the stream may fetch again, by index.
@@ -213,7 +213,7 @@ impl Unpickler {
     #[setter]
     fn set_memo(slf: &Bound<'_, Self>, memo: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        let mut fresh = crate::machine::memo::Memo::default();
+        let mut fresh = Memo::default();
         if let Ok(proxy) = memo.cast::<MemoProxy>() {
             let owner = proxy.get().owner.bind(py);
             let mut owner = owner.borrow_mut();
@@ -257,7 +257,12 @@ impl Unpickler {
 }
 
 /// What one load takes out of its `Unpickler`.
-type Begun<'py> = (Rc<RefCell<File<'py>>>, Call<'py>, Kept, Vec<u8>);
+type Begun<'py> = (
+    Rc<RefCell<File<'py>>>,
+    Call<'py>,
+    Kept<Memo<Value>>,
+    Vec<u8>,
+);
 
 impl Unpickler {
     /// Takes the state out for one load; a second load meanwhile is an error, not a race.
@@ -278,14 +283,13 @@ impl Unpickler {
             limits: setup.limits.clone(),
             fix_imports: setup.fix_imports,
             encoding: setup.encoding.clone(),
-            errors: setup.errors.clone(),
             buffers: setup
                 .buffers
                 .as_ref()
                 .map(|buffers| buffers.bind(py).clone()),
             persistent_load,
             find_class,
-            protocol: Arc::clone(&this.protocol),
+            protocol: Some(Arc::clone(&this.protocol)),
             ..Call::under(setup.policy.bind(py).clone())
         };
         let file = Rc::new(RefCell::new(File::new(setup.file.bind(py), true)?));

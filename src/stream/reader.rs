@@ -84,6 +84,26 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// Bytes of the data, read and unread.
+    pub fn length(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
+    /// store at.
+    #[inline]
+    pub fn skip_dead_put(self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
+        let (slot, rest) = match self.rest {
+            [opcode::MEMOIZE, rest @ ..] => (next, rest),
+            [opcode::BINPUT, index, rest @ ..] => (u64::from(*index), rest),
+            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..] => {
+                (u64::from(u32::from_le_bytes([*a, *b, *c, *d])), rest)
+            }
+            _ => return None,
+        };
+        is_dead(slot).then_some(Self { rest, ..self })
+    }
+
     /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
     #[inline(always)]
     pub fn next_fused(&mut self) {

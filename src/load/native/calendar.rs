@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDate, PyDateTime, PyDelta, PyTime, PyTzInfo};
 
-use super::super::PyWorld;
 use super::super::ffi::Value;
+use super::super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::world::Made;
 use crate::policy::{EntryId, Plan};
@@ -23,7 +23,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 fold,
                 tz,
             } => {
-                let tz = self.tzinfo(args, tz)?;
+                let tz = self.tzinfo(id, args, tz)?;
                 PyTime::new_with_fold(py, hour, minute, second, microsecond, tz.as_ref(), fold)?
                     .into_any()
             }
@@ -38,7 +38,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
                 fold,
                 tz,
             } => {
-                let tz = self.tzinfo(args, tz)?;
+                let tz = self.tzinfo(id, args, tz)?;
                 PyDateTime::new_with_fold(
                     py,
                     year,
@@ -79,13 +79,25 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         Ok(self.made(object, id))
     }
 
-    fn tzinfo(&self, args: &[Value], at: Option<usize>) -> PyResult<Option<Bound<'py, PyTzInfo>>> {
+    fn tzinfo(
+        &self,
+        id: EntryId,
+        args: &[Value],
+        at: Option<usize>,
+    ) -> Result<Option<Bound<'py, PyTzInfo>>, Fault> {
         let Some(at) = at else { return Ok(None) };
         let tz = args[at].bound(self.py);
         if tz.is_none() {
-            Ok(None)
-        } else {
-            Ok(Some(tz.cast::<PyTzInfo>()?.clone()))
+            return Ok(None);
+        }
+        match tz.cast::<PyTzInfo>() {
+            Ok(tz) => Ok(Some(tz.clone())),
+            Err(_) => Err(Kind::BadType(format!(
+                "{}: tzinfo must be None or of a tzinfo subclass, not {}",
+                self.policy.entry(id).path(),
+                self.describe(&args[at])
+            ))
+            .into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Enum members, found in the class's own tables: no `_missing_`, no metaclass call.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
 
 use super::super::ffi::Value;
 use super::super::{Fault, PyWorld};
@@ -22,7 +22,7 @@ pub fn member<'py>(
         Some(Found::Member(member)) => Ok(member),
         Some(Found::Combination) => Ok(class.call1((value,))?),
         None => Err(Kind::BadValue(format!(
-            "no member of {} has that value",
+            "no member of {} has that value, and an Enum is only looked up",
             class.getattr("__qualname__")?
         ))
         .into()),
@@ -36,7 +36,9 @@ enum Found<'py> {
 }
 
 fn find<'py>(class: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Option<Found<'py>> {
-    if let Ok(Some(member)) = table(class, "_value2member_map_")?.get_item(value) {
+    if let Ok(Some(member)) = table(class, "_value2member_map_")?.get_item(value)
+        && same_kind(&member, value)
+    {
         return Some(Found::Member(member));
     }
     // Members whose value cannot be hashed are not in that table.
@@ -56,6 +58,20 @@ fn find<'py>(class: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Option<Fou
         && value.ge(0).ok()?
         && mask.bitor(value).ok()?.eq(&mask).ok()?;
     within.then_some(Found::Combination)
+}
+
+/// Whether a value is one that a pickle of the member holds: `1.0` and `True` equal 1 and are not it. A value of a type
+/// of its own may have been replaced by its `__new__`.
+fn same_kind(member: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
+    let number = |object: &Bound<'_, PyAny>| {
+        object.is_exact_instance_of::<PyInt>()
+            || object.is_exact_instance_of::<PyBool>()
+            || object.is_exact_instance_of::<PyFloat>()
+    };
+    match member.getattr("_value_") {
+        Ok(own) if number(&own) && number(value) => own.get_type().is(value.get_type()),
+        _ => true,
+    }
 }
 
 /// Whether the value is a member's, or within a Flag's mask.
@@ -83,7 +99,7 @@ impl PyWorld<'_, '_> {
         match by_name(class, &name) {
             Some(member) => Ok(self.made(member, id)),
             None => Err(Kind::BadValue(format!(
-                "{} has no member of that name",
+                "{} has no member of that name, and an Enum is only looked up",
                 self.policy.entry(id).path()
             ))
             .into()),

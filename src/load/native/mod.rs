@@ -101,7 +101,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
 
     /// A constructor of the standard library refuses a value that its contract let through: the data is at fault.
     #[cold]
-    fn bad_value(&self, error: PyErr) -> Fault {
+    pub(in crate::load) fn bad_value(&self, error: PyErr) -> Fault {
         if error.is_instance_of::<pyo3::exceptions::PyTypeError>(self.py) {
             return Kind::BadType(error.value(self.py).to_string()).into();
         }

@@ -35,11 +35,12 @@ pub(super) fn slice<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String
     }
 }
 
-/// `set(list)` and `frozenset(list)`; a range would run for ever.
+/// `set(list)`, `frozenset(list)`, or empty; a range would run for ever.
 pub(super) fn set<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     match args {
+        [] => Ok(Plan::AsIs),
         [items] if is_list(look, items) => Ok(Plan::AsIs),
-        _ => mismatch("(list)", look, args),
+        _ => mismatch("() | (list)", look, args),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn enum_value<L: Look>(
     if look.enum_value(class, value).unwrap_or(true) {
         Ok(Plan::EnumValue(0))
     } else {
-        Err("no member has that value".into())
+        Err("no member has that value, and an Enum is only looked up".into())
     }
 }
 
@@ -103,7 +103,10 @@ pub(super) fn getattr<L: Look>(
 
 fn no_attribute(entry: &Entry, name: &str) -> String {
     let shown: String = name.chars().take(80).collect();
-    format!("the policy has no {}.{shown}", entry.path().escape_debug())
+    format!(
+        "the policy has no {}.{shown}: only a nested class of the policy or an Enum member is found so",
+        entry.path().escape_debug()
+    )
 }
 
 /// Whether an entry has a right, as far as it is known.

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use super::PyPolicy;
-use crate::python::functions::Call;
+use crate::python::functions::{Call, encoding_of};
 
 /// A load under the policy.
 pub fn call<'py>(
@@ -16,8 +16,7 @@ pub fn call<'py>(
 ) -> Call<'py> {
     Call {
         fix_imports,
-        encoding: encoding.to_owned(),
-        errors: errors.to_owned(),
+        encoding: encoding_of(encoding, errors),
         buffers,
         ..Call::under(policy.clone())
     }
