@@ -80,6 +80,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import pytest
+
 Factory = Callable[[ExitStack], Any]
 
 
@@ -98,6 +100,17 @@ KINDS: list[Kind] = []
 def kind(name: str, code: str, make: Factory, package: str = "") -> None:
     """Add a row."""
     KINDS.append(Kind(name, code, make, package))
+
+
+def needs(package: str) -> Any:
+    """Import a test extra, or skip visibly; in CI a missing one is a failure."""
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        text = f"{package} is not installed: pip install picklist[test-extra]"
+        if os.environ.get("CI") == "true":
+            pytest.fail(text)
+        pytest.skip(text)
 
 
 class Holder:

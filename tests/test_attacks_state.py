@@ -8,8 +8,8 @@ first proves that the payload works against a ``pickle.Unpickler`` with an exact
 
 from __future__ import annotations
 
-import uuid
 import pickle
+import uuid
 from typing import Any
 
 import pytest

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import os
 import pickle
 import sys
 import textwrap
@@ -19,26 +17,13 @@ import picklist
 import preflight_kinds
 import preflight_third_party
 from picklist import Fix, Reason
-from preflight_kinds import KINDS, Holder, Kind
+from preflight_kinds import KINDS, Holder, Kind, needs
 
 
 @pytest.fixture
 def keep() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-def require(package: str) -> None:
-    """Skip visibly without a test-extra; in CI that is a failure."""
-    if not package:
-        return
-    try:
-        importlib.import_module(package)
-    except ImportError:
-        text = f"{package} is not installed: pip install picklist[test-extra]"
-        if os.environ.get("CI") == "true":
-            pytest.fail(text)
-        pytest.skip(text)
 
 
 def really_pickles(value: object) -> bool:
@@ -59,7 +44,8 @@ def test_the_table_is_wide_enough() -> None:
 @pytest.mark.filterwarnings("ignore:Pickle, copy:DeprecationWarning")
 @pytest.mark.parametrize("row", KINDS, ids=lambda row: row.name.replace(" ", "-"))
 def test_kind(row: Kind, keep: ExitStack) -> None:
-    require(row.package)
+    if row.package:
+        needs(row.package)
     holder = Holder(row.make(keep))
     report = picklist.explain(holder)
     assert report.disagreement == ""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import picklist
+from preflight_kinds import needs
 
 
 class ApiError(Exception):
@@ -101,7 +102,7 @@ def test_guarded_queue() -> None:
 
 
 def test_joblib() -> None:
-    joblib = pytest.importorskip("joblib")
+    joblib = needs("joblib")
     with pytest.raises(Exception, match="pickle") as caught, picklist.explain_errors():
         joblib.Parallel(n_jobs=2)(joblib.delayed(identity)(threading.Lock()) for _ in range(2))
     assert "PKL120" in notes(caught.value)

@@ -14,6 +14,7 @@ import pytest
 
 import picklist
 from picklist import NotPicklableError, Report
+from preflight_kinds import needs
 
 
 class Cache:
@@ -182,7 +183,7 @@ def test_a_size_without_a_dump_is_an_estimate() -> None:
 
 
 def test_buffers_are_counted_and_not_copied() -> None:
-    numpy = pytest.importorskip("numpy")
+    numpy = needs("numpy")
     array = numpy.zeros(10_000_000)
     report = picklist.explain({"a": array})
     assert report.size > array.nbytes

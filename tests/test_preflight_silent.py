@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import picklist
+from preflight_kinds import needs
 
 
 class Missing:
@@ -124,7 +125,7 @@ def test_changed_class_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_views_of_one_array_come_apart() -> None:
-    numpy = pytest.importorskip("numpy")
+    numpy = needs("numpy")
     base = numpy.arange(10)
     report = picklist.explain([base, base[2:4]])
     assert [reason.code for reason in report.warnings] == ["PKL315"]

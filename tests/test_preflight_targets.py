@@ -11,19 +11,7 @@ from typing import Any
 import pytest
 
 import picklist
-
-
-def extra(package: str) -> Any:
-    """The package, or a visible skip; in CI a failure."""
-    import importlib
-    import os
-
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{package} is not installed")
-        return pytest.skip(f"{package} is not installed")
+from preflight_kinds import needs
 
 
 def codes(value: object, target: Any) -> list[str]:
@@ -72,7 +60,7 @@ def test_deepcopy_is_judged_by_deepcopy(value: Any) -> None:
 
 
 def test_cloudpickle_takes_code_and_not_locks() -> None:
-    cloudpickle = extra("cloudpickle")
+    cloudpickle = needs("cloudpickle")
     lock = threading.Lock()
     good = lambda: 1  # noqa: E731
     bad = lambda: lock  # noqa: E731
@@ -87,7 +75,7 @@ def test_cloudpickle_takes_code_and_not_locks() -> None:
 
 
 def test_dill_is_judged_by_dill() -> None:
-    dill = extra("dill")
+    dill = needs("dill")
     assert codes([lambda: 1, threading.Lock()], "dill") == []
     generator = (x for x in "a")
     with pytest.raises(TypeError):

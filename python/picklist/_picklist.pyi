@@ -306,7 +306,7 @@ def walk(
     persistent_id: Any = None,
     reducer_override: Any = None,
     dispatch_table: Any = None,
-    opaque: Sequence[type] = (),
+    opaque: Sequence[type] = ...,
     deepcopy: bool = False,
 ) -> Walk: ...
 def reason_catalogue() -> str: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import tomllib
 from dataclasses import dataclass, field
 from types import GetSetDescriptorType
@@ -40,18 +39,25 @@ class Kind:
     advice: list[str] = field(default_factory=list)
 
 
-@functools.cache
+# Filled on first use: a check of something that pickles reads neither.
+_REASONS: dict[str, Entry] = {}
+_KINDS: dict[str, Kind] = {}
+
+
 def reasons() -> dict[str, Entry]:
     """All reasons by code."""
-    rows = tomllib.loads(_picklist.reason_catalogue())["reason"]
-    return {row["code"]: Entry(**row) for row in rows}
+    if not _REASONS:
+        rows = tomllib.loads(_picklist.reason_catalogue())["reason"]
+        _REASONS.update({row["code"]: Entry(**row) for row in rows})
+    return _REASONS
 
 
-@functools.cache
 def kinds() -> dict[str, Kind]:
     """All kinds by qualified type name."""
-    rows = [Kind(**row) for row in tomllib.loads(_picklist.kind_catalogue())["kind"]]
-    return {name: kind for kind in rows for name in kind.types}
+    if not _KINDS:
+        rows = [Kind(**row) for row in tomllib.loads(_picklist.kind_catalogue())["kind"]]
+        _KINDS.update({name: kind for kind in rows for name in kind.types})
+    return _KINDS
 
 
 _type_dict = type.__dict__["__dict__"]

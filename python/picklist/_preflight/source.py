@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -91,24 +90,30 @@ def _same_columns(node: ast.Lambda | ast.FunctionDef, code: types.CodeType) -> b
     return (body.end_lineno, body.end_col_offset) in ends
 
 
+# Trees by file and time of change; dropped all at once when there are many.
+_TREES: dict[tuple[str, int], ast.Module | None] = {}
+MAX_TREES = 64
+
+
 def parsed(filename: str) -> ast.Module | None:
     """Return the syntax tree of a source file, or None."""
+    import linecache
+
     try:
         changed = Path(filename).stat().st_mtime_ns
     except (OSError, ValueError):
         changed = 0  # a notebook's cell, or no file at all
-    return _parsed(filename, changed)
-
-
-@functools.lru_cache(maxsize=64)
-def _parsed(filename: str, changed: int) -> ast.Module | None:  # noqa: ARG001 - the key
-    import linecache
-
-    try:
-        text = "".join(linecache.getlines(filename))
-        return ast.parse(text) if text else None
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+    key = (filename, changed)
+    if key not in _TREES:
+        if len(_TREES) >= MAX_TREES:
+            _TREES.clear()
+        try:
+            linecache.checkcache(filename)
+            text = "".join(linecache.getlines(filename))
+            _TREES[key] = ast.parse(text) if text else None
+        except (SyntaxError, ValueError, RecursionError):
+            _TREES[key] = None
+    return _TREES[key]
 
 
 def module_level(
