@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from picklist._preflight.context import unguarded_starts
 
 REPORT = """
 import json, picklist
@@ -91,6 +94,30 @@ def test_the_missing_guard(tmp_path: Path) -> None:
     assert [row[0] for row in found] == ["PKL412"]
     assert "main.py" in found[0][2]
     assert script(tmp_path, text, "fork") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("import multiprocessing as mp\nmp.Pool(2)", ["mp.Pool"]),
+        ("from multiprocessing import Pool\nwith Pool(2): pass", ["Pool"]),
+        ("import multiprocessing\nc = multiprocessing.get_context('spawn')\nc.Pool()", ["c.Pool"]),
+        (
+            "from multiprocessing import get_context\nget_context('spawn').Process()",
+            ["get_context('spawn').Process"],
+        ),
+        (
+            "from concurrent import futures\nfutures.ProcessPoolExecutor()",
+            ["futures.ProcessPoolExecutor"],
+        ),
+        ("import psutil\npsutil.Process(1)", []),
+        ("import multiprocessing\ndef main():\n    multiprocessing.Pool()", []),
+        ("import multiprocessing\nif __name__ == '__main__':\n    multiprocessing.Pool()", []),
+    ],
+)
+def test_what_starts_processes(text: str, starts: list[str]) -> None:
+    found = unguarded_starts(ast.parse(text))
+    assert [name for _, name in found] == starts
 
 
 def test_variables_set_after_import(tmp_path: Path) -> None:

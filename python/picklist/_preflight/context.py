@@ -23,6 +23,16 @@ from .report import Fix, Reason
 from .source import parsed, place, source_of
 
 CONTEXTS = ("spawn", "forkserver", "fork")
+STARTING_MODULES = (
+    "multiprocessing",
+    "multiprocessing.pool",
+    "concurrent.futures",
+    "concurrent.futures.process",
+    "torch.multiprocessing",
+    "torch.utils.data",
+    "joblib",
+    "loky",
+)
 STARTERS = (
     "Pool",
     "Process",
@@ -132,6 +142,7 @@ def _bound(node: ast.AST) -> Iterator[str]:
 
 def unguarded_starts(tree: ast.Module) -> list[tuple[int, str]]:
     """`(line, name)` of calls at module level that start processes."""
+    starters = _starters(tree)
     found = []
     for statement in tree.body:
         if is_guard(statement) or isinstance(
@@ -140,10 +151,42 @@ def unguarded_starts(tree: ast.Module) -> list[tuple[int, str]]:
             continue
         for node in _at_module_level(statement):
             if isinstance(node, ast.Call):
-                name = _called(node.func)
-                if name in STARTERS:
-                    found.append((node.lineno, name))
+                called = ast.unparse(node.func)
+                if called in starters or _of_a_context(node.func):
+                    found.append((node.lineno, called))
     return found
+
+
+def _starters(tree: ast.Module) -> set[str]:
+    """Return the spellings, in this file, of what starts processes."""
+    spellings: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name in STARTING_MODULES:
+                    spellings |= {f"{alias.asname or alias.name}.{name}" for name in STARTERS}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                bound = alias.asname or alias.name
+                if node.module in STARTING_MODULES and alias.name in STARTERS:
+                    spellings.add(bound)
+                elif f"{node.module}.{alias.name}" in STARTING_MODULES:
+                    spellings |= {f"{bound}.{name}" for name in STARTERS}
+    contexts = {name.replace(".Pool", ".get_context") for name in spellings} | {"get_context"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if ast.unparse(node.value.func) in contexts:
+                for target in node.targets:
+                    spellings |= {f"{ast.unparse(target)}.{name}" for name in STARTERS}
+    return spellings
+
+
+def _of_a_context(function: ast.expr) -> bool:
+    """Tell `multiprocessing.get_context("spawn").Pool`."""
+    if not isinstance(function, ast.Attribute) or function.attr not in STARTERS:
+        return False
+    made = function.value
+    return isinstance(made, ast.Call) and ast.unparse(made.func).endswith("get_context")
 
 
 def _at_module_level(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -154,12 +197,6 @@ def _at_module_level(statement: ast.stmt) -> Iterator[ast.AST]:
             continue
         yield node
         waiting.extend(ast.iter_child_nodes(node))
-
-
-def _called(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _guard_reasons(places: Places) -> Found:
