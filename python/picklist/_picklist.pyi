@@ -7,6 +7,21 @@ from types import ModuleType
 from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, type_check_only
 
 from _typeshed import ReadableBuffer
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "Allow",
+    "Limits",
+    "Policy",
+    "Unpickler",
+    "Verdict",
+    "_genops",
+    "_opcodes",
+    "load",
+    "loads",
+    "safe_load",
+    "safe_loads",
+]
 
 @type_check_only
 class _ReadableFile(Protocol):
@@ -79,6 +94,7 @@ def load(
     persistent_load: _PersistentLoad = None,
 ) -> Any: ...
 
+@disjoint_base
 class Unpickler:
     memo: dict[int, Any]
     def __init__(
@@ -276,6 +292,9 @@ class Policy:
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, _memo: Any, /) -> Self: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
+
+def _opcodes() -> list[tuple[str, int, int, str]]: ...
+def _genops(data: bytes, /) -> list[tuple[str, Any, int]]: ...
 
 @final
 class Walk:

@@ -12,7 +12,7 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// Asks the policy.
     #[inline]
     pub(super) fn judge(&self, id: EntryId, attempt: Attempt<'_, Value>) -> Result<Plan, Fault> {
@@ -76,14 +76,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        callable: Value,
-        args: Value,
+        callable: &Value,
+        args: &Value,
     ) -> Made<Self> {
         if callable.tag() == Tag::Free || self.free {
-            return self.call_free(&callable, &args);
+            return self.call_free(callable, args);
         }
         let depth = args.depth();
-        let mut items = self.unpack(&args, "REDUCE")?;
+        let mut items = self.unpack(args, "REDUCE")?;
         let mut value = self.call(site, budget, callable, &mut items)?;
         if value.depth() < depth {
             value.set_depth(depth);
@@ -96,7 +96,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        callable: Value,
+        callable: &Value,
         args: &mut [Value],
     ) -> Made<Self> {
         match callable.tag() {
@@ -107,14 +107,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             }
             Tag::Free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.call_free(&callable, &args)
+                self.call_free(callable, &args)
             }
-            Tag::Symbol => self.call_partial(site, budget, &callable, args),
+            Tag::Symbol => self.call_partial(site, budget, callable, args),
             _ if self.free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.call_free(&callable, &args)
+                self.call_free(callable, &args)
             }
-            _ => Err(self.not_callable(&callable)),
+            _ => Err(self.not_callable(callable)),
         }
     }
 
@@ -225,13 +225,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        class: Value,
-        args: Value,
+        class: &Value,
+        args: &Value,
     ) -> Made<Self> {
         if class.tag() == Tag::Free || self.free {
-            return self.new_free(&class, &args, None, "NEWOBJ");
+            return self.new_free(class, args, None, "NEWOBJ");
         }
-        let mut items = self.unpack(&args, "NEWOBJ")?;
+        let mut items = self.unpack(args, "NEWOBJ")?;
         self.new_instance(site, budget, class, &mut items)
     }
 
@@ -240,7 +240,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         _site: Site,
         budget: &mut Budget,
-        class: Value,
+        class: &Value,
         args: &mut [Value],
     ) -> Made<Self> {
         match class.tag() {
@@ -255,13 +255,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             }
             Tag::Free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.new_free(&class, &args, None, "NEWOBJ")
+                self.new_free(class, &args, None, "NEWOBJ")
             }
             _ if self.free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.new_free(&class, &args, None, "NEWOBJ")
+                self.new_free(class, &args, None, "NEWOBJ")
             }
-            _ => Err(self.not_a_class(&class, "NEWOBJ")),
+            _ => Err(self.not_a_class(class, "NEWOBJ")),
         }
     }
 
@@ -271,7 +271,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         self.settle(args)?;
         let class = self.class(id)?;
         let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = ffi::new_object(&class, args.bound(self.py), None)?;
+        let object =
+            ffi::new_object(&class, args.bound(self.py), None).map_err(|error| {
+                match self.policy.entry(id).meaning {
+                    Meaning::Object => error.into(),
+                    _ => self.bad_value(error),
+                }
+            })?;
         let mut value = self.made(object, id);
         if plan == Plan::Unbuilt {
             value.set_symbolic(true);
@@ -284,19 +290,18 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        class: Value,
-        args: Value,
-        kwargs: Value,
+        class: &Value,
+        args: &Value,
+        kwargs: &Value,
     ) -> Made<Self> {
         match class.tag() {
             Tag::Global => {
-                let (mut args, kwargs) =
-                    (self.unpack(&args, "NEWOBJ_EX")?, self.keywords(&kwargs)?);
+                let (mut args, kwargs) = (self.unpack(args, "NEWOBJ_EX")?, self.keywords(kwargs)?);
                 self.make_with_keywords(site, budget, EntryId(class.entry()), &mut args, &kwargs)
             }
-            Tag::Free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
-            _ if self.free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
-            _ => Err(self.not_a_class(&class, "NEWOBJ_EX")),
+            Tag::Free => self.new_free(class, args, Some(kwargs), "NEWOBJ_EX"),
+            _ if self.free => self.new_free(class, args, Some(kwargs), "NEWOBJ_EX"),
+            _ => Err(self.not_a_class(class, "NEWOBJ_EX")),
         }
     }
 
@@ -417,12 +422,12 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        class: Value,
+        class: &Value,
         args: &mut [Value],
     ) -> Made<Self> {
         match class.tag() {
-            Tag::Free => self.instantiate_free(&class, args),
-            _ if self.free => self.instantiate_free(&class, args),
+            Tag::Free => self.instantiate_free(class, args),
+            _ if self.free => self.instantiate_free(class, args),
             Tag::Global if args.is_empty() && self.is_class(EntryId(class.entry()))? => {
                 self.new_instance(site, budget, class, args)
             }

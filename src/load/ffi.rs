@@ -182,6 +182,7 @@ impl Value {
 
     /// A second reference. Only one reference to an instance may be given state, and it is not the copy.
     #[inline(always)]
+    #[must_use]
     pub fn share(&self) -> Self {
         if !self.object.is_null() {
             // SAFETY: `object` is a live reference.
@@ -304,7 +305,17 @@ pub fn long(py: Python<'_>, bytes: &[u8]) -> Make {
         return int(py, 0);
     }
     // SAFETY: the pointer and length are one slice's; little-endian, signed.
+    #[cfg(not(Py_3_13))]
     let object = unsafe { ffi::_PyLong_FromByteArray(bytes.as_ptr(), bytes.len(), 1, 1) };
+    // SAFETY: as above.
+    #[cfg(Py_3_13)]
+    let object = unsafe {
+        ffi::PyLong_FromNativeBytes(
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            ffi::Py_ASNATIVEBYTES_LITTLE_ENDIAN,
+        )
+    };
     made(py, object, 0)
 }
 
@@ -530,7 +541,7 @@ pub fn list_extend(py: Python<'_>, list: &Value, items: &mut [Value]) -> PyResul
         let room = if length == 0 {
             needed
         } else {
-            needed + (needed >> 3) + 6 & !3
+            (needed + (needed >> 3) + 6) & !3
         };
         // SAFETY: a list's items are allocated by `PyMem`; a null pointer is a new allocation.
         let grown =
@@ -740,7 +751,7 @@ pub fn copied_bytes(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if length > 0 {
         // SAFETY: the buffer is exported while `buffer` lives, is contiguous, and both sides have `length` bytes.
         unsafe {
-            ptr::copy_nonoverlapping(buffer.buf_ptr().cast::<u8>(), copy.as_mut_ptr(), length)
+            ptr::copy_nonoverlapping(buffer.buf_ptr().cast::<u8>(), copy.as_mut_ptr(), length);
         };
     }
     Ok(copy)

@@ -87,16 +87,13 @@ impl PyWorld<'_, '_> {
         }
         let _ = site;
         let class = target.get_type();
-        match class.getattr_opt("extend")? {
-            Some(extend) => {
-                extend.call1((target, items))?;
-            }
-            None => {
-                let append = class.getattr("append")?;
-                for item in items {
-                    append.call1((target, item))?;
-                }
-            }
+        if let Some(extend) = class.getattr_opt("extend")? {
+            extend.call1((target, items))?;
+            return Ok(());
+        }
+        let append = class.getattr("append")?;
+        for item in items {
+            append.call1((target, item))?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use pyo3::types::{PyModule, PyType};
 
 use super::ffi::{Shelf, Tag, Value};
 use super::shape::Shape;
-use super::{Desk, Fault, PyWorld};
+use super::{Cause, Desk, Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::Machine;
 use crate::machine::world::{Done, Made, Site};
@@ -78,7 +78,7 @@ impl Cache {
     }
 
     /// Puts an object that the caller of the policy handed over.
-    pub fn put(&self, policy: &Policy, id: EntryId, object: Bound<'_, PyAny>) -> PyResult<()> {
+    pub fn put(&self, policy: &Policy, id: EntryId, object: &Bound<'_, PyAny>) -> PyResult<()> {
         self.resolve_with(policy, id, object.py(), || Ok(object.clone()))
             .map(|_| ())
     }
@@ -254,7 +254,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         while !self.checked {
             let inspection = self.inspect()?;
             if !inspection.allowed() {
-                return Err(Fault::Refused(Box::new(inspection)));
+                return Err(Cause::Refused(Box::new(inspection)).into());
             }
             let unsettled: Vec<_> = inspection
                 .entries()

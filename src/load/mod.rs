@@ -36,21 +36,39 @@ use globals::Cache;
 use run::Rules;
 use source::Stream;
 
-/// What a load fails with.
+/// What a load fails with: one word, so that success costs a comparison with null.
 #[derive(Debug)]
-pub enum Fault {
+pub struct Fault(Box<Cause>);
+
+/// Why a load failed.
+#[derive(Debug)]
+pub enum Cause {
     /// The stream is at fault.
-    Kind(Box<Kind>),
+    Kind(Kind),
     /// Python code raised: it passes through untouched.
-    Raised(Box<PyErr>),
+    Raised(PyErr),
     /// The inspector found what the loader had not reached yet.
     Refused(Box<Inspection>),
+}
+
+impl Fault {
+    /// The cause.
+    pub fn cause(self) -> Cause {
+        *self.0
+    }
+}
+
+impl From<Cause> for Fault {
+    #[cold]
+    fn from(cause: Cause) -> Self {
+        Self(Box::new(cause))
+    }
 }
 
 impl From<Kind> for Fault {
     #[cold]
     fn from(kind: Kind) -> Self {
-        Self::Kind(Box::new(kind))
+        Cause::Kind(kind).into()
     }
 }
 
@@ -63,7 +81,7 @@ impl From<std::convert::Infallible> for Fault {
 impl From<PyErr> for Fault {
     #[cold]
     fn from(error: PyErr) -> Self {
-        Self::Raised(Box::new(error))
+        Cause::Raised(error).into()
     }
 }
 
@@ -506,7 +524,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         callable: Value,
         args: Value,
     ) -> Made<Self> {
-        self.call_with_tuple(site, budget, callable, args)
+        self.call_with_tuple(site, budget, &callable, &args)
     }
 
     #[inline]
@@ -517,11 +535,11 @@ impl<'py> World for PyWorld<'_, 'py> {
         callable: Value,
         args: &mut [Value],
     ) -> Made<Self> {
-        self.call(site, budget, callable, args)
+        self.call(site, budget, &callable, args)
     }
 
     fn newobj(&mut self, site: Site, budget: &mut Budget, class: Value, args: Value) -> Made<Self> {
-        self.new_with_tuple(site, budget, class, args)
+        self.new_with_tuple(site, budget, &class, &args)
     }
 
     #[inline]
@@ -535,7 +553,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         if let Some(value) = self.quick_instance(budget, &class, args)? {
             return Ok(value);
         }
-        self.new_instance(site, budget, class, args)
+        self.new_instance(site, budget, &class, args)
     }
 
     fn newobj_ex(
@@ -546,7 +564,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         args: Value,
         kwargs: Value,
     ) -> Made<Self> {
-        self.new_with_keywords(site, budget, class, args, kwargs)
+        self.new_with_keywords(site, budget, &class, &args, &kwargs)
     }
 
     fn instance(
@@ -556,7 +574,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         class: Value,
         args: &mut [Value],
     ) -> Made<Self> {
-        self.instantiate(site, budget, class, args)
+        self.instantiate(site, budget, &class, args)
     }
 
     fn build(

@@ -25,16 +25,16 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         match reader.rest() {
             [REDUCE | NEWOBJ, ..] if from > self.floor => {
-                self.count_call(*reader);
+                self.count_call(reader);
                 reader.next_fused();
-                self.call_items(world, self.site(*reader), from)
+                self.call_items(world, self.site(reader), from)
             }
             [MEMOIZE, REDUCE | NEWOBJ, ..]
             | [BINPUT, _, REDUCE | NEWOBJ, ..]
             | [LONG_BINPUT, ..]
                 if from > self.floor =>
             {
-                self.call_memoized(world, reader, from)
+                reader.aside(|aside| self.call_memoized(world, aside, from))
             }
             _ => self.plain_tuple(world, from),
         }
@@ -47,35 +47,33 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
         from: usize,
     ) -> Done<W> {
-        self.count_call(*reader);
-        match reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot)) {
-            Some(behind) if self.liveness.is_some() => {
-                if let [REDUCE | NEWOBJ, ..] = behind.rest() {
-                    let counted = matches!(reader.rest(), [MEMOIZE, ..]);
-                    *reader = behind;
-                    reader.next_fused();
-                    if counted {
-                        self.memo.skip();
-                    }
-                    let items = (self.stack.len() - from) as u64;
-                    self.budget
-                        .memory(size::TUPLE + (items + 1) * size::REFERENCE)?;
-                    return self.call_items(world, self.site(*reader), from);
-                }
-                self.plain_tuple(world, from)
+        self.count_call(reader);
+        if self.liveness.is_some()
+            && let Some(behind) = reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot))
+            && let [REDUCE | NEWOBJ, ..] = behind.rest()
+        {
+            if let [MEMOIZE, ..] = reader.rest() {
+                self.memo.skip();
             }
-            _ => self.plain_tuple(world, from),
+            *reader = behind;
+            reader.next_fused();
+            let items = (self.stack.len() - from) as u64;
+            self.budget
+                .memory(size::TUPLE + (items + 1) * size::REFERENCE)?;
+            return self.call_items(world, self.site(reader), from);
         }
+        self.plain_tuple(world, from)
     }
 
     /// After a few calls, finds out which slots of the memo are dead.
     #[inline(always)]
-    fn count_call(&mut self, reader: Reader<'_>) {
+    fn count_call(&mut self, reader: &Reader<'_>) {
         if let Some(left) = &mut self.calls_to_scan {
             *left -= 1;
             if *left == 0 {
                 self.calls_to_scan = None;
-                self.liveness = Liveness::scan(reader);
+                let mut copy = *reader;
+                self.liveness = Liveness::scan(&mut copy);
             }
         }
     }
@@ -149,7 +147,7 @@ impl<V: Default> Machine<V> {
         };
         let Some((behind, slots)) = fused else {
             self.make_deferred(world, mark)?;
-            return self.set_items(world, self.site(*reader), mark);
+            return self.set_items(world, self.site(reader), mark);
         };
         if slots && matches!(reader.rest(), [_, MEMOIZE, ..]) {
             self.memo.skip();
@@ -159,7 +157,7 @@ impl<V: Default> Machine<V> {
         reader.next_fused();
         let pairs = (self.stack.len() - mark) as u64 / 2;
         self.budget.memory(pairs * size::DICT_ITEM)?;
-        let site = self.site(*reader);
+        let site = self.site(reader);
         // Below the mark: the dict that was not made, the None of a state with slots, the instance.
         let depth = if slots { 3 } else { 2 };
         let (below, pairs) = self.stack.split_at_mut(mark);

@@ -174,10 +174,11 @@ def _starters(tree: ast.Module) -> set[str]:
                     spellings |= {f"{bound}.{name}" for name in STARTERS}
     contexts = {name.replace(".Pool", ".get_context") for name in spellings} | {"get_context"}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            if ast.unparse(node.value.func) in contexts:
-                for target in node.targets:
-                    spellings |= {f"{ast.unparse(target)}.{name}" for name in STARTERS}
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        if ast.unparse(node.value.func) in contexts:
+            for target in node.targets:
+                spellings |= {f"{ast.unparse(target)}.{name}" for name in STARTERS}
     return spellings
 
 

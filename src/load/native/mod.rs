@@ -9,7 +9,7 @@ mod numbers;
 mod text;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyTuple, PyType};
 
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Fault, PyWorld};
@@ -18,7 +18,7 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made};
 use crate::policy::{EntryId, Meaning, Native, Plan};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// Builds what was judged.
     pub(super) fn build_native(
         &mut self,
@@ -65,7 +65,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             self.charge_copy(budget, arg)?;
             match native {
                 Meaning::Native(Native::Set | Native::Counter) => {
-                    self.price_keys(budget, arg, false)?
+                    self.price_keys(budget, arg, false)?;
                 }
                 Meaning::Native(Native::OrderedDict) => self.price_keys(budget, arg, true)?,
                 _ => {}
@@ -102,15 +102,24 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// A constructor of the standard library refuses a value that its contract let through: the data is at fault.
     #[cold]
     pub(in crate::load) fn bad_value(&self, error: PyErr) -> Fault {
-        if error.is_instance_of::<pyo3::exceptions::PyTypeError>(self.py) {
-            return Kind::BadType(error.value(self.py).to_string()).into();
-        }
-        if error.is_instance_of::<pyo3::exceptions::PyMemoryError>(self.py)
-            || error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(self.py)
-        {
+        use pyo3::exceptions::{
+            PyKeyError, PyKeyboardInterrupt, PyMemoryError, PyOverflowError, PyTypeError,
+        };
+        let py = self.py;
+        let is = |class: Bound<'py, PyType>| error.matches(py, class).unwrap_or(false);
+        if is(py.get_type::<PyMemoryError>()) || is(py.get_type::<PyKeyboardInterrupt>()) {
             return error.into();
         }
-        Kind::BadValue(error.value(self.py).to_string()).into()
+        let said = error.value(py).to_string();
+        if is(py.get_type::<PyTypeError>()) {
+            Kind::BadType(said).into()
+        } else if is(py.get_type::<PyKeyError>()) {
+            Kind::BadKey(said).into()
+        } else if is(py.get_type::<PyOverflowError>()) {
+            Kind::BadRange(said).into()
+        } else {
+            Kind::BadValue(said).into()
+        }
     }
 
     /// State of a native type, judged and parsed.

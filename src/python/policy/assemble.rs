@@ -29,7 +29,7 @@ impl PyPolicy {
             // A native type is built by its own constructor, whatever object bears its name.
             let id = id.filter(|id| inner.entry(*id).meaning == Meaning::Object);
             if let (Some(id), Some(object)) = (id, &target.object) {
-                cache.put(&inner, id, object.bind(py).clone())?;
+                cache.put(&inner, id, object.bind(py))?;
             }
             cached.push(id.is_some() && target.object.is_some());
         }
