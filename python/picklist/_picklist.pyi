@@ -15,12 +15,16 @@ __all__ = [
     "Policy",
     "Unpickler",
     "Verdict",
+    "Walk",
     "_genops",
     "_opcodes",
+    "kind_catalogue",
     "load",
     "loads",
+    "reason_catalogue",
     "safe_load",
     "safe_loads",
+    "walk",
 ]
 
 @type_check_only
