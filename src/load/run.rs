@@ -86,10 +86,10 @@ fn run_slice<'a, 'py>(
 }
 
 /// Value, end and offset of STOP. A function of its own, in which the cursor is all there is.
-fn run_whole<'a, 'py>(
+fn run_whole<'a>(
     data: &'a [u8],
     machine: &mut Machine<Value>,
-    world: &mut PyWorld<'a, 'py>,
+    world: &mut PyWorld<'a, '_>,
 ) -> Result<(Value, usize, u64), Failure<Fault>> {
     let mut reader = Reader::new(data);
     let value = machine.run(world, &mut reader)?;
