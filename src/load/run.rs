@@ -63,8 +63,8 @@ pub fn load_slice<'py>(
     outcome
 }
 
-fn run_slice<'py>(
-    data: &[u8],
+fn run_slice<'a, 'py>(
+    data: &'a [u8],
     machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
