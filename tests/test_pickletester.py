@@ -79,6 +79,7 @@ class FromFile:
     unpickler: Any = Unrestricted
     bad_stack_errors: tuple[type[Exception], ...] = (pickle.UnpicklingError,)
     truncated_errors: tuple[type[Exception], ...] = (pickle.UnpicklingError,)
+    truncated_data_error: tuple[Any, str] = (pickle.UnpicklingError, "truncated")
     dumps = dumps_with(pickle.Pickler)
 
     def loads(self, data: bytes, **options: Any) -> Any:
@@ -103,6 +104,7 @@ class FromBytes(FromFile):
         IndexError,
         ImportError,
     )
+    truncated_data_error = ((pickle.UnpicklingError, EOFError), "")
 
     def loads(self, data: bytes, **options: Any) -> Any:
         """Load one pickle."""
