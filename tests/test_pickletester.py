@@ -80,6 +80,7 @@ class FromFile:
     bad_stack_errors: tuple[type[Exception], ...] = (pickle.UnpicklingError,)
     truncated_errors: tuple[type[Exception], ...] = (pickle.UnpicklingError,)
     truncated_data_error: tuple[Any, str] = (pickle.UnpicklingError, "truncated")
+    size_overflow_error: tuple[Any, str] = (OverflowError, "exceeds system's maximum size")
     dumps = dumps_with(pickle.Pickler)
 
     def loads(self, data: bytes, **options: Any) -> Any:
@@ -105,6 +106,7 @@ class FromBytes(FromFile):
         ImportError,
     )
     truncated_data_error = ((pickle.UnpicklingError, EOFError), "")
+    size_overflow_error = ((OverflowError, pickle.UnpicklingError), "")
 
     def loads(self, data: bytes, **options: Any) -> Any:
         """Load one pickle."""
