@@ -21,6 +21,8 @@ pub mod stream;
 #[cfg(feature = "python")]
 pub mod load;
 #[cfg(feature = "python")]
+pub mod preflight;
+#[cfg(feature = "python")]
 pub mod python;
 
 /// Loading and its policy, in Rust.
@@ -28,9 +30,11 @@ pub mod python;
 #[pyo3::pymodule(gil_used = true)]
 mod _picklist {
     #[pymodule_export]
+    use crate::preflight::{Walk, kind_catalogue, reason_catalogue, walk::walk};
+    #[pymodule_export]
     use crate::python::allow::Allow;
     #[pymodule_export]
-    use crate::python::doors::{_genops, _opcodes};
+    use crate::python::doors::{_genops, _inspect, _opcodes};
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]

@@ -141,7 +141,7 @@ impl NoteWorld<'_> {
     pub(super) fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
         for arg in args {
             let bytes = match *arg {
-                Note::Str(index) => self.notes.str(index).len() as u64,
+                Note::Str(index) => self.notes.str(index).chars().count() as u64,
                 Note::Bytes(index)
                 | Note::ByteArray(index)
                 | Note::Surrogates(index)
@@ -170,7 +170,6 @@ impl NoteWorld<'_> {
         callable: Note,
         args: &[Note],
     ) -> Noted {
-        self.charge(budget, args)?;
         match callable {
             Note::Global(index) => self.use_name(site, budget, index, Use::Call(args)),
             Note::Made { node, .. } => self.call_instance(site, budget, node, args),
@@ -187,7 +186,6 @@ impl NoteWorld<'_> {
         args: &[Note],
         kwargs: Option<&[Note]>,
     ) -> Noted {
-        self.charge(budget, args)?;
         match (class, kwargs) {
             (Note::Global(index), None) => self.use_name(site, budget, index, Use::New(args)),
             (Note::Global(index), Some(kwargs)) => {
@@ -199,7 +197,7 @@ impl NoteWorld<'_> {
 
     /// A `functools.partial` that holds a class makes its instance when called; no other instance is called.
     fn call_instance(&mut self, site: Site, budget: &mut Budget, node: Id, args: &[Note]) -> Noted {
-        let Some((class, user)) = self.partials.get(&node).copied() else {
+        let Some((class, user, bound)) = self.partials.get(&node).copied() else {
             let callable = Note::Made { node, fresh: false };
             return self.no_callable(site, callable, args);
         };
@@ -210,6 +208,7 @@ impl NoteWorld<'_> {
             };
             self.uses.refuse(site, user, refusal, None);
         }
+        budget.memory(bound * size::REFERENCE)?;
         let via = self.notes.get(node).map_or(NOBODY, |node| node.user);
         self.uses.record(user, Rights::NEW);
         let depth = self.notes.depth(Note::Made { node, fresh: false });
@@ -251,6 +250,10 @@ impl NoteWorld<'_> {
             self.settle_args(args, 0);
             return self.nothing(index, args, depth);
         };
+        if self.policy.entry(entry).reads_arguments() {
+            self.charge(budget, args)?;
+            self.charge(budget, how.kwargs())?;
+        }
         if args.iter().any(|arg| self.is_refused(*arg)) {
             return self.with_refused(entry, index, args, depth);
         }
@@ -318,6 +321,14 @@ impl NoteWorld<'_> {
     ) -> Noted {
         let args = how.args();
         let first = args.first().copied().unwrap_or_default();
+        let made = match plan {
+            Plan::NewObj { class } | Plan::NewObjEx { class } | Plan::Reconstruct { class, .. } => {
+                class
+            }
+            _ => entry,
+        };
+        budget.memory(self.policy.entry(made).extra_memory())?;
+        self.charge_copies(budget, entry, plan, args)?;
         match plan {
             Plan::AsIs if self.policy.entry(entry).meaning == Meaning::Native(Native::Set) => {
                 self.set_of(budget, entry, first)
@@ -348,8 +359,89 @@ impl NoteWorld<'_> {
             }
             Plan::Attribute(inner) => Ok(Note::Global(self.attribute(site, inner))),
             Plan::Constructor(_) => Ok(Note::Constructor(self.user(first))),
+            Plan::Deque {
+                items: Some(at), ..
+            } => {
+                let made = self.instance_of(entry, (index, NOBODY), args, depth, false)?;
+                self.chain_inside(budget, made, args.get(at).copied().unwrap_or_default())?;
+                Ok(made)
+            }
             _ => self.instance_of(entry, (index, NOBODY), args, depth, false),
         }
+    }
+
+    /// Charges for what the loader's constructors copy and hash.
+    fn charge_copies(
+        &mut self,
+        budget: &mut Budget,
+        entry: EntryId,
+        plan: Plan,
+        args: &[Note],
+    ) -> Result<(), Stop> {
+        let Meaning::Native(native) = self.policy.entry(entry).meaning else {
+            return Ok(());
+        };
+        let copied: &[Note] = match plan {
+            Plan::AsIs => args,
+            Plan::Deque {
+                items: Some(at), ..
+            }
+            | Plan::ArrayItems { items: at, .. }
+            | Plan::Reconstruct {
+                state: Some(at), ..
+            } => args.get(at..=at).unwrap_or_default(),
+            _ => return Ok(()),
+        };
+        if let Plan::Reconstruct { .. } = plan {
+            self.charge(budget, copied)?;
+        }
+        for source in copied {
+            self.charge_copy(budget, *source)?;
+            let hashed = match (native, plan) {
+                (Native::Counter | Native::OrderedDict, _) => true,
+                (_, Plan::Reconstruct { base, .. }) => {
+                    matches!(&*self.policy.entry(base).name, "set" | "frozenset" | "dict")
+                }
+                _ => false,
+            };
+            if hashed {
+                self.price_keys(budget, *source, native == Native::OrderedDict)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Charges for a list or dict that is copied.
+    pub(super) fn charge_copy(&self, budget: &mut Budget, source: Note) -> Result<(), Stop> {
+        let length = |node| self.notes.get(node).map_or(0, |node| u64::from(node.len));
+        let bytes = match source {
+            Note::List(node) => length(node) * size::SET_ITEM,
+            Note::Dict(node) => length(node) / 2 * size::DICT_ITEM,
+            _ => 0,
+        };
+        Ok(budget.memory(bytes)?)
+    }
+
+    /// Prices the keys that a constructor will hash: the items of a list, the keys of a dict, and where `pairs`, the
+    /// first of each item of a list.
+    fn price_keys(&mut self, budget: &mut Budget, source: Note, pairs: bool) -> Result<(), Stop> {
+        let keys: Vec<Note> = match source {
+            Note::Dict(node) => self.notes.items(node, Part::Pairs).step_by(2).collect(),
+            Note::List(node) if pairs => {
+                let items: Vec<Note> = self.notes.items(node, Part::Items).collect();
+                let first = |item: &Note| Look::item(self, item, 0);
+                items.iter().filter_map(first).collect()
+            }
+            Note::List(node) => self.notes.items(node, Part::Items).collect(),
+            _ => return Ok(()),
+        };
+        let fresh = self.notes.node(Part::Items, &[], 1)?;
+        for key in keys {
+            if !matches!(key, Note::Str(_)) {
+                self.price_key(budget, fresh, key)?;
+            }
+        }
+        Ok(())
     }
 
     /// The use of an entry that `getattr` was resolved to.
@@ -365,7 +457,6 @@ impl NoteWorld<'_> {
             .node()
             .map(|node| self.notes.items(node, Part::Items).collect())
             .unwrap_or_default();
-        budget.memory(size::SET + items.len() as u64 * size::SET_ITEM)?;
         let depth = self.notes.depth(source).max(1);
         let node = self.notes.node(Part::Items, &items, depth)?;
         self.price_items(budget, node, &items)?;
@@ -389,7 +480,7 @@ impl NoteWorld<'_> {
             Some(Note::Bytes(index)) => self.notes.bytes(index).to_vec(),
             _ => Vec::new(),
         };
-        budget.memory(size::BYTES + bytes.len() as u64)?;
+        budget.memory(bytes.len() as u64)?;
         Ok(bytes)
     }
 

@@ -11,6 +11,7 @@
 )]
 
 mod calls;
+mod expand;
 mod long;
 mod look;
 mod note;
@@ -247,7 +248,11 @@ fn run<'a>(
         Ok(root) => {
             world.settle(root);
             roots.push(root);
-            None
+            options
+                .limits
+                .max_expanded
+                .and_then(|maximum| world.expanded_beyond(root, maximum))
+                .map(|kind| Error::new(kind, reader.at(), Some("STOP")))
         }
         Err(error) => {
             roots.extend_from_slice(machine.stack());

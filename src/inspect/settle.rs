@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{self, Id, NOBODY, Note, Part};
 use super::survey;
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
@@ -119,6 +119,72 @@ impl NoteWorld<'_> {
                 self.uses.refuse(site, user, refusal, Some(node));
             }
         }
+    }
+
+    /// Notes that instances go into an instance, where both are freed recursively.
+    #[inline]
+    pub(super) fn chain(
+        &mut self,
+        budget: &Budget,
+        parent: Note,
+        items: &[Note],
+    ) -> Result<(), Stop> {
+        let Some(above) = self.chained(parent) else {
+            return Ok(());
+        };
+        for item in items {
+            if let Some(below) = self.chained(*item) {
+                self.chains.link(budget, above, below)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::chain`], for what stands in a list or a dict that an instance is made of.
+    pub(super) fn chain_inside(
+        &mut self,
+        budget: &Budget,
+        parent: Note,
+        container: Note,
+    ) -> Result<(), Stop> {
+        if self.chained(parent).is_none() {
+            return Ok(());
+        }
+        let items: Vec<Note> = match container {
+            Note::List(node) => self.notes.items(node, Part::Items).collect(),
+            Note::Dict(_) => Look::pairs(self, &container)
+                .into_iter()
+                .map(|(_, value)| value)
+                .collect(),
+            _ => return Ok(()),
+        };
+        self.chain(budget, parent, &items)
+    }
+
+    fn chained(&self, value: Note) -> Option<u64> {
+        let Note::Made { node, .. } = value else {
+            return None;
+        };
+        let entry = self.notes.get(node)?.entry()?;
+        self.policy
+            .entry(entry)
+            .frees_recursively()
+            .then_some(u64::from(node))
+    }
+
+    /// Charges for keys of an instance that take more than those of a dict.
+    pub(super) fn charge_items(
+        &self,
+        budget: &mut Budget,
+        target: Note,
+        keys: usize,
+    ) -> Result<(), Stop> {
+        let entry = match target {
+            Note::Made { node, .. } => self.notes.get(node).and_then(note::Node::entry),
+            _ => None,
+        };
+        let each = entry.map_or(0, |entry| self.policy.entry(entry).extra_item_memory());
+        Ok(budget.memory(each * keys as u64)?)
     }
 
     #[cold]

@@ -44,6 +44,8 @@ impl NoteWorld<'_> {
             let parts: Vec<Note> = self.notes.head(parts).iter().take(4).copied().collect();
             self.charge(budget, &parts)?;
         }
+        self.charge_copy(budget, state)?;
+        self.chain_inside(budget, *object, state)?;
         let depth = self.notes.depth(state) + 1;
         budget.depth(depth)?;
         let quoted = self.judge_state(site, node, fresh, state);
@@ -109,6 +111,9 @@ impl NoteWorld<'_> {
             self.settle(keywords);
         }
         let user = args.first().map_or(NOBODY, |class| self.user(*class));
-        self.partials.insert(node, (class, user));
+        let keywords =
+            Look::item(self, &state, 2).map_or(0, |keywords| self.pairs(&keywords).len() * 2);
+        let bound = (args.len().saturating_sub(1) + keywords) as u64;
+        self.partials.insert(node, (class, user, bound));
     }
 }

@@ -13,6 +13,7 @@ use super::uses::Uses;
 use super::{Buffers, Encoding, Options, long};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
+use crate::machine::chains::Chains;
 use crate::machine::hashing::Collisions;
 use crate::machine::world::{Done, Made, Role, Site, World};
 use crate::policy::{Attempt, EntryId, Policy, Rights};
@@ -26,6 +27,7 @@ pub(super) struct NoteWorld<'d> {
     pub(super) notes: Arena<'d>,
     pub(super) uses: Uses,
     pub(super) collisions: Collisions,
+    pub(super) chains: Chains,
     /// Hashes of frozensets, by node.
     pub(super) frozen: HashMap<Id, i64>,
     /// Hashes of texts that stood in a key.
@@ -34,8 +36,8 @@ pub(super) struct NoteWorld<'d> {
     pub(super) persistent_count: u64,
     pub(super) extension_codes: Vec<u32>,
     pub(super) buffers: u64,
-    /// `functools.partial` objects that will make an instance: its class, and the use of that class.
-    pub(super) partials: HashMap<Id, (EntryId, Id)>,
+    /// `functools.partial` objects that will make an instance: its class, the use of that class, and how much they bind.
+    pub(super) partials: HashMap<Id, (EntryId, Id, u64)>,
 }
 
 /// Persistent ids and extension codes that a report shows.
@@ -61,6 +63,7 @@ impl<'d> NoteWorld<'d> {
             notes: Arena::new(data),
             uses: Uses::new(policy.is_unrestricted()),
             collisions: Collisions::default(),
+            chains: Chains::default(),
             frozen: HashMap::new(),
             hashed: RefCell::default(),
             persistent_ids: Vec::new(),
@@ -88,26 +91,26 @@ impl<'d> NoteWorld<'d> {
         (start.checked_add(bytes.len())? <= self.data.len()).then_some(start)
     }
 
+    /// A str of ASCII that is charged for already.
+    fn ascii(&mut self, bytes: &[u8]) -> Made<Self> {
+        if let Some(start) = self.offset(bytes)
+            && let Some(short) = Arena::short_text(start, bytes.len())
+        {
+            return Ok(short);
+        }
+        let text = match self.keep(bytes) {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        Ok(self.notes.text(text)?)
+    }
+
     fn keep(&self, bytes: &[u8]) -> Cow<'d, [u8]> {
         match self.borrowed(bytes) {
             Some(bytes) => Cow::Borrowed(bytes),
             None => Cow::Owned(bytes.to_vec()),
         }
     }
-}
-
-/// What a str takes: one byte a character while it is ASCII, up to four otherwise.
-fn text_memory(utf8: &[u8], ascii: bool) -> u64 {
-    if ascii {
-        return size::ASCII + utf8.len() as u64;
-    }
-    let characters = utf8.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64;
-    let width = match utf8.iter().max() {
-        Some(0xf0..) => 4,
-        Some(0xc4..) => 2,
-        _ => 1,
-    };
-    size::TEXT + characters * width
 }
 
 impl World for NoteWorld<'_> {
@@ -155,7 +158,11 @@ impl World for NoteWorld<'_> {
     #[inline]
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
         let ascii = utf8.is_ascii();
-        budget.memory(text_memory(utf8, ascii))?;
+        budget.memory(if ascii {
+            size::ASCII + utf8.len() as u64
+        } else {
+            size::text(utf8)
+        })?;
         if let Some(start) = self.offset(utf8)
             && (ascii || std::str::from_utf8(utf8).is_ok())
             && let Some(short) = Arena::short_text(start, utf8.len())
@@ -176,12 +183,10 @@ impl World for NoteWorld<'_> {
     }
 
     fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self> {
+        budget.memory(size::TEXT + bytes.len() as u64 * 2)?;
         match self.options.encoding {
-            Encoding::Bytes => {
-                budget.memory(size::BYTES + bytes.len() as u64)?;
-                self.bytes(bytes)
-            }
-            _ if bytes.is_ascii() => self.unicode(budget, bytes, Role::Value),
+            Encoding::Bytes => self.bytes(bytes),
+            _ if bytes.is_ascii() => self.ascii(bytes),
             Encoding::Ascii => {
                 let at = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
                 let reason = "ordinal not in range(128)";
@@ -189,11 +194,9 @@ impl World for NoteWorld<'_> {
             }
             Encoding::Latin1 => {
                 let decoded: String = bytes.iter().copied().map(char::from).collect();
-                budget.memory(text_memory(decoded.as_bytes(), false))?;
                 Ok(self.notes.text(Cow::Owned(decoded))?)
             }
             Encoding::Other => {
-                budget.memory(size::TEXT + bytes.len() as u64)?;
                 let kept = self.keep(bytes);
                 Ok(Note::Encoded(self.notes.blob(kept)?))
             }
@@ -272,7 +275,10 @@ impl World for NoteWorld<'_> {
             other => self.may_fill(site, other, Attempt::Append, Rights::APPEND),
         };
         match node {
-            Some(node) => self.fill(budget, node, Part::Items, items),
+            Some(node) => {
+                self.fill(budget, node, Part::Items, items)?;
+                self.chain(budget, *target, items)
+            }
             None => Ok(()),
         }
     }
@@ -292,6 +298,8 @@ impl World for NoteWorld<'_> {
         match node {
             Some(node) => {
                 self.fill(budget, node, Part::Pairs, pairs)?;
+                self.chain(budget, *target, pairs)?;
+                self.charge_items(budget, *target, pairs.len() / 2)?;
                 self.price_pairs(budget, node, pairs)
             }
             None => Ok(()),

@@ -40,6 +40,7 @@ impl<'py> PyWorld<'_, 'py> {
             }
         };
         let _ = site;
+        self.charge_state(budget, &state)?;
         let plan = self.judge(id, Attempt::State(&state))?;
         if object.tag() == Tag::Made && !self.policy.may_build_again(id) {
             return Err(self.built_before(id));
@@ -50,6 +51,8 @@ impl<'py> PyWorld<'_, 'py> {
         if depth > object.depth() {
             object.set_depth(depth);
         }
+        self.charge_copy(budget, &state)?;
+        self.chain_inside(budget, object, &state)?;
         match plan {
             Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
                 self.set_state(id, object, &state)?;

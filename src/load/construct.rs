@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Fault, PyWorld, Symbol};
 use crate::error::Kind;
-use crate::machine::budget::Budget;
+use crate::machine::budget::{Budget, size};
 use crate::machine::world::{Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
@@ -83,6 +83,7 @@ impl<'py> PyWorld<'_, 'py> {
             return self.call_free(callable, args);
         }
         let depth = args.depth();
+        self.charge(budget, std::slice::from_ref(args))?;
         let mut items = self.unpack(args, "REDUCE")?;
         let mut value = self.call(site, budget, callable, &mut items)?;
         if value.depth() < depth {
@@ -102,6 +103,7 @@ impl<'py> PyWorld<'_, 'py> {
         match callable.tag() {
             Tag::Global => {
                 let id = EntryId(callable.entry());
+                self.charge_arguments(budget, id, args)?;
                 let plan = self.judge(id, Attempt::Call(args))?;
                 self.carry_out(site, budget, id, plan, args)
             }
@@ -128,6 +130,7 @@ impl<'py> PyWorld<'_, 'py> {
     ) -> Made<Self> {
         match self.symbol_of(callable) {
             Some(Symbol::PartialNew(class, new_args, kwargs)) if args.is_empty() => {
+                budget.memory((new_args.len() + kwargs.len()) as u64 * size::REFERENCE)?;
                 let (class, mut new_args, kwargs) = (*class, new_args.clone(), kwargs.clone());
                 self.make_with_keywords(site, budget, class, &mut new_args, &kwargs)
             }
@@ -146,6 +149,13 @@ impl<'py> PyWorld<'_, 'py> {
     ) -> Made<Self> {
         let depth = Survey::of(args).depth() + 1;
         budget.depth(depth)?;
+        let made = match plan {
+            Plan::NewObj { class } | Plan::NewObjEx { class } | Plan::Reconstruct { class, .. } => {
+                class
+            }
+            _ => id,
+        };
+        budget.memory(self.policy.entry(made).extra_memory())?;
         let mut value = match plan {
             Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
                 self.call_object(id, args)?
@@ -231,6 +241,7 @@ impl<'py> PyWorld<'_, 'py> {
         if class.tag() == Tag::Free || self.free {
             return self.new_free(class, args, None, "NEWOBJ");
         }
+        self.charge(budget, std::slice::from_ref(args))?;
         let mut items = self.unpack(args, "NEWOBJ")?;
         self.new_instance(site, budget, class, &mut items)
     }
@@ -246,7 +257,9 @@ impl<'py> PyWorld<'_, 'py> {
         match class.tag() {
             Tag::Global => {
                 let id = EntryId(class.entry());
+                self.charge_arguments(budget, id, args)?;
                 let plan = self.judge(id, Attempt::New(args))?;
+                budget.memory(self.policy.entry(id).extra_memory())?;
                 let depth = Survey::of(args).depth() + 1;
                 budget.depth(depth)?;
                 let mut value = self.instance_of(id, plan, args)?;
@@ -296,7 +309,9 @@ impl<'py> PyWorld<'_, 'py> {
     ) -> Made<Self> {
         match class.tag() {
             Tag::Global => {
+                self.charge(budget, &[args.share(), kwargs.share()])?;
                 let (mut args, kwargs) = (self.unpack(args, "NEWOBJ_EX")?, self.keywords(kwargs)?);
+                self.charge_arguments(budget, EntryId(class.entry()), &args)?;
                 self.make_with_keywords(site, budget, EntryId(class.entry()), &mut args, &kwargs)
             }
             Tag::Free => self.new_free(class, args, Some(kwargs), "NEWOBJ_EX"),
@@ -385,6 +400,7 @@ impl<'py> PyWorld<'_, 'py> {
                 .map_err(|error| self.bad_base(class, &error))?,
             Some(state) => {
                 self.materialize(state)?;
+                self.charge(budget, std::slice::from_ref(state))?;
                 self.charge_copy(budget, state)?;
                 if hashes(&base) {
                     self.price_keys(budget, state, false)?;

@@ -80,6 +80,7 @@ impl PyWorld<'_, '_> {
     ) -> Done<Self> {
         self.allow_filling(target, Attempt::Append, "APPEND")?;
         self.deepen(budget, target, items)?;
+        self.chain(budget, target, items)?;
         let items = PyList::new(self.py, items.iter().map(|item| item.bound(self.py)))?;
         let target = target.bound(self.py);
         if self.free {
@@ -98,7 +99,6 @@ impl PyWorld<'_, '_> {
         Ok(())
     }
 
-    #[cold]
     pub(super) fn set_items_other(
         &mut self,
         _site: Site,
@@ -108,9 +108,13 @@ impl PyWorld<'_, '_> {
     ) -> Done<Self> {
         self.allow_filling(target, Attempt::Items, "SETITEM")?;
         self.deepen(budget, target, pairs)?;
+        self.chain(budget, target, pairs)?;
+        self.charge_items(budget, target, pairs.len() / 2)?;
         for pair in pairs.chunks_exact(2) {
             let [key, value] = pair else { continue };
-            self.price(budget, target, key)?;
+            if !key.is_str() {
+                self.price(budget, target, key)?;
+            }
             let set = target
                 .bound(self.py)
                 .set_item(key.bound(self.py), value.bound(self.py));
@@ -146,6 +150,18 @@ impl PyWorld<'_, '_> {
             added.map_err(|error| self.unhashable(error))?;
         }
         Ok(())
+    }
+
+    /// Charges for keys of an instance that take more than those of a dict.
+    fn charge_items(&self, budget: &mut Budget, target: &Value, keys: usize) -> Done<Self> {
+        if !matches!(target.tag(), Tag::Made | Tag::Fresh) {
+            return Ok(());
+        }
+        let each = self
+            .policy
+            .entry(EntryId(target.entry()))
+            .extra_item_memory();
+        Ok(budget.memory(each * keys as u64)?)
     }
 
     /// Settles the items and notes the nesting of an instance that takes them.

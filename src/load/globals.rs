@@ -248,6 +248,25 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         Ok(())
     }
 
+    /// `max_expanded`: only the inspector knows how large a result is before it is made.
+    #[inline]
+    pub(super) fn bound_expansion(&mut self) -> Done<Self> {
+        match self.limits.max_expanded {
+            None => Ok(()),
+            Some(_) if self.checked => self.inspect_expansion(),
+            Some(_) => self.ensure_checked(),
+        }
+    }
+
+    /// Where nothing else is asked of the inspector, nothing else that it finds counts.
+    #[cold]
+    fn inspect_expansion(&mut self) -> Done<Self> {
+        match self.inspect()?.fault.map(|fault| fault.kind) {
+            Some(kind @ Kind::Limit { .. }) => Err(kind.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// The inspector passes the whole stream, or nothing happens.
     #[cold]
     pub(super) fn ensure_checked(&mut self) -> Done<Self> {

@@ -83,7 +83,7 @@ fn int_shape(int: &Bound<'_, PyInt>) -> Shape {
     }
 }
 
-impl PyWorld<'_, '_> {
+impl<'py> PyWorld<'_, 'py> {
     /// Prices a key that is no str, and counts it where the stream can choose its hash.
     pub(super) fn price(
         &mut self,
@@ -104,13 +104,20 @@ impl PyWorld<'_, '_> {
             self.ensure_checked()?;
         }
         if chosen {
-            let limit = budget.limits().max_key_collisions;
-            let hash = || object.hash().map_or(0, |hash| hash as i64);
-            self.desk
-                .collisions
-                .count(container.address() as u64, limit, hash)?;
+            let number = container.address() as u64;
+            if ffi::is_empty(container) {
+                self.desk.collisions.forget(number);
+            }
+            return self.count(budget, number, object);
         }
         Ok(())
+    }
+
+    /// Counts a key whose hash the stream can choose.
+    fn count(&mut self, budget: &Budget, number: u64, key: &Bound<'_, PyAny>) -> Done<Self> {
+        let limit = budget.limits().max_key_collisions;
+        let hash = || key.hash().map_or(0, |hash| hash as i64);
+        Ok(self.desk.collisions.count(number, limit, hash)?)
     }
 
     /// Whether instances of the class are hashed without Python code of a user's.
@@ -119,7 +126,7 @@ impl PyWorld<'_, '_> {
         self.checked || self.entry_of_type(class).is_some_and(native)
     }
 
-    /// Charges for a list, tuple or dict that a constructor will copy.
+    /// Charges for a list or dict that a constructor will copy, what it was not charged for as an argument.
     pub(super) fn charge_copy(&self, budget: &mut Budget, container: &Value) -> Done<Self> {
         if !container.has_object() {
             return Ok(());
@@ -127,8 +134,6 @@ impl PyWorld<'_, '_> {
         let object = container.bound(self.py);
         let bytes = if let Ok(list) = object.cast_exact::<PyList>() {
             list.len() as u64 * size::SET_ITEM
-        } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
-            tuple.len() as u64 * size::REFERENCE
         } else if let Ok(dict) = object.cast_exact::<PyDict>() {
             dict.len() as u64 * size::DICT_ITEM
         } else {
@@ -138,25 +143,26 @@ impl PyWorld<'_, '_> {
     }
 
     /// Prices the keys that a constructor will hash: the items of a list, the keys of a dict, and where `pairs`, the
-    /// first of each item of a list.
+    /// first of each item of a list. They go into a container that nobody knows yet.
     pub(super) fn price_keys(
         &mut self,
         budget: &mut Budget,
         container: &Value,
         pairs: bool,
     ) -> Done<Self> {
-        if !container.has_object() {
+        if self.free || !container.has_object() {
             return Ok(());
         }
+        let number = self.desk.collisions.number();
         let object = container.bound(self.py).clone();
         if let Ok(list) = object.cast_exact::<PyList>() {
             for item in list {
                 let key = if pairs { item.get_item(0)? } else { item };
-                self.price_key(budget, container, key)?;
+                self.price_key(budget, number, &key)?;
             }
         } else if let Ok(dict) = object.cast_exact::<PyDict>() {
             for (key, _) in dict {
-                self.price_key(budget, container, key)?;
+                self.price_key(budget, number, &key)?;
             }
         }
         Ok(())
@@ -165,13 +171,23 @@ impl PyWorld<'_, '_> {
     fn price_key(
         &mut self,
         budget: &mut Budget,
-        container: &Value,
-        key: Bound<'_, PyAny>,
+        number: u64,
+        key: &Bound<'py, PyAny>,
     ) -> Done<Self> {
         if key.is_exact_instance_of::<PyString>() {
             return Ok(());
         }
-        let key = self.classify(key);
-        self.price(budget, container, &key)
+        let keys = ObjectKeys {
+            world: self,
+            foreign: Cell::new(false),
+        };
+        let chosen = hashing::price(&keys, budget, key.as_borrowed())?;
+        if keys.foreign.get() {
+            self.ensure_checked()?;
+        }
+        if chosen {
+            self.count(budget, number, key)?;
+        }
+        Ok(())
     }
 }

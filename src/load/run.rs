@@ -63,26 +63,37 @@ pub fn load_slice<'py>(
     outcome
 }
 
-fn run_slice<'py>(
-    data: &[u8],
+fn run_slice<'a, 'py>(
+    data: &'a [u8],
     machine: &mut Machine<Value>,
-    world: &mut PyWorld<'_, 'py>,
+    world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let bytes = data.len() as u64;
     machine
         .budget()
         .length(bytes)
         .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
-    let mut reader = Reader::new(data);
-    let value = match machine.run(world, &mut reader) {
-        Ok(value) => value,
-        Err(failure) => return Err(refusal(failure, world)),
-    };
+    world
+        .bound_expansion()
+        .map_err(|fault| refusal(at_start(fault), world))?;
+    let (value, position, at) =
+        run_whole(data, machine, world).map_err(|failure| refusal(failure, world))?;
     if world.options.strict {
-        strictly(machine, data.len() - reader.position())
-            .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
+        strictly(machine, data.len() - position)
+            .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
-    finish(world, value, &reader)
+    finish(world, value, at)
+}
+
+/// Value, end and offset of STOP. A function of its own, in which the cursor is all there is.
+fn run_whole<'a>(
+    data: &'a [u8],
+    machine: &mut Machine<Value>,
+    world: &mut PyWorld<'a, '_>,
+) -> Result<(Value, usize, u64), Failure<Fault>> {
+    let mut reader = Reader::new(data);
+    let value = machine.run(world, &mut reader)?;
+    Ok((value, reader.position(), reader.at()))
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
@@ -97,7 +108,11 @@ pub fn load_file<'py>(
     let mut desk = Desk::default();
     let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
     world.remember(memo);
-    file.borrow_mut().begin(buffer, !world.checked);
+    let expands = rules.limits.max_expanded.is_some();
+    file.borrow_mut().begin(buffer, !world.checked || expands);
+    world
+        .bound_expansion()
+        .map_err(|fault| refusal(at_start(fault), &world))?;
     let mut machine = Machine::new(Budget::new(rules.limits.clone()));
     std::mem::swap(machine.memo_mut(), memo);
     let outcome = run_file(file, buffer, &mut machine, &mut world);
@@ -111,8 +126,7 @@ pub fn load_file<'py>(
         strictly(&machine, 0)
             .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
-    let empty = Reader::resume(&[], 0, at, None);
-    finish(&mut world, value, &empty)
+    finish(&mut world, value, at)
 }
 
 fn run_file<'py>(
@@ -166,16 +180,25 @@ fn run_file<'py>(
     }
 }
 
+/// A fault found before the first instruction.
+fn at_start(fault: Fault) -> Failure<Fault> {
+    Failure::World {
+        fault,
+        at: 0,
+        opcode: None,
+    }
+}
+
 fn finish<'py>(
     world: &mut PyWorld<'_, 'py>,
     value: Value,
-    reader: &Reader<'_>,
+    at: u64,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     world.finish(value).map_err(|fault| {
         refusal(
             Failure::World {
                 fault,
-                at: reader.at(),
+                at,
                 opcode: Some("STOP"),
             },
             world,

@@ -57,9 +57,11 @@ impl<V: Default> Machine<V> {
             }
             *reader = behind;
             reader.next_fused();
+            // As if the tuple had been made, memoized and taken apart.
             let items = (self.stack.len() - from) as u64;
+            let tuple = if items == 0 { 0 } else { size::TUPLE };
             self.budget
-                .memory(size::TUPLE + (items + 1) * size::REFERENCE)?;
+                .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
             return self.call_items(world, self.site(reader), from);
         }
         self.plain_tuple(world, from)
@@ -155,8 +157,16 @@ impl<V: Default> Machine<V> {
         self.deferred.pop();
         *reader = behind;
         reader.next_fused();
+        // As if the dict had been made, memoized, read by the contract and copied.
         let pairs = (self.stack.len() - mark) as u64 / 2;
-        self.budget.memory(pairs * size::DICT_ITEM)?;
+        let (tuple, dicts) = if slots {
+            (size::TUPLE + 5 * size::REFERENCE, 1)
+        } else {
+            (0, 2)
+        };
+        self.budget.memory(
+            pairs * (dicts * size::DICT_ITEM + 2 * size::REFERENCE) + size::REFERENCE + tuple,
+        )?;
         let site = self.site(reader);
         // Below the mark: the dict that was not made, the None of a state with slots, the instance.
         let depth = if slots { 3 } else { 2 };

@@ -252,6 +252,8 @@ fn signed(residue: u64, negative: bool) -> i64 {
 #[derive(Debug, Default)]
 pub struct Collisions {
     containers: HashMap<u64, Tally>,
+    /// Numbers that were given out.
+    given: u64,
 }
 
 #[derive(Debug, Default)]
@@ -292,7 +294,13 @@ impl Collisions {
         }
     }
 
-    /// A container is gone; its number may come again.
+    /// A number for a container that has no other yet; numbers from the other end are the caller's own.
+    pub fn number(&mut self) -> u64 {
+        self.given += 1;
+        u64::MAX - self.given
+    }
+
+    /// A container is gone, or empty; its number may come again.
     pub fn forget(&mut self, container: u64) {
         self.containers.remove(&container);
     }

@@ -1,8 +1,12 @@
-//! Doors for the tests: the opcode table and the decoder, to be compared with `pickletools`.
+//! Doors for the tests: the opcode table and the decoder, to be compared with `pickletools`; and the inspector's verdict, to
+//! be compared with the loader's.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use super::limits::Limits;
+use super::policy::{PyPolicy, default_policy};
+use crate::inspect;
 use crate::load::ffi;
 use crate::load::run::Refusal;
 use crate::stream::opcode::OPCODES;
@@ -34,6 +38,30 @@ pub fn _genops<'py>(data: &Bound<'py, PyBytes>) -> PyResult<Vec<Bound<'py, PyTup
             return Ok(found);
         }
     }
+}
+
+/// What the inspector says of a pickle, as JSON.
+#[pyfunction]
+#[pyo3(signature = (data, policy=None, *, limits=None, persistent_load=false))]
+pub fn _inspect(
+    data: &Bound<'_, PyBytes>,
+    policy: Option<Bound<'_, PyPolicy>>,
+    limits: Option<&Limits>,
+    persistent_load: bool,
+) -> PyResult<String> {
+    let policy = policy.map_or_else(|| default_policy(data.py()), Ok)?;
+    let mut options = inspect::Options {
+        has_persistent_load: persistent_load,
+        ..inspect::Options::default()
+    };
+    if let Some(limits) = limits
+        .map(|limits| &limits.inner)
+        .or(policy.get().limits.as_ref())
+    {
+        options.limits = limits.clone();
+    }
+    let found = inspect::inspect(data.as_bytes(), &policy.get().inner, &options);
+    Ok(found.to_json().to_string())
 }
 
 fn argument<'py>(py: Python<'py>, op: Op<'_>, code: u8) -> PyResult<Bound<'py, PyAny>> {

@@ -155,25 +155,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Enters a frame of `length` bytes.
+    #[inline(always)]
     pub(super) fn enter_frame(&mut self, length: u64) -> Result<()> {
-        if i64::try_from(length).is_err() {
-            return Err(self.error(Kind::SizeOverflow("FRAME length")));
-        }
-        if self.framed && !self.rest.is_empty() {
-            return Err(self.error(Kind::FrameInFrame));
-        }
         if self.framed {
+            if !self.rest.is_empty() {
+                return Err(self.error(Kind::FrameInFrame));
+            }
             self.rest = self.behind;
         }
-        let left = self.rest.len();
-        match usize::try_from(length) {
-            Ok(length) if length <= left => {
-                (self.rest, self.behind) = self.rest.split_at(length);
+        match usize::try_from(length)
+            .ok()
+            .and_then(|length| self.rest.split_at_checked(length))
+        {
+            Some((rest, behind)) => {
+                (self.rest, self.behind) = (rest, behind);
                 self.framed = true;
                 Ok(())
             }
-            _ => Err(self.error(Kind::Truncated {
-                need: length - left as u64,
+            None if i64::try_from(length).is_err() => {
+                Err(self.error(Kind::SizeOverflow("FRAME length")))
+            }
+            None => Err(self.error(Kind::Truncated {
+                need: length - self.rest.len() as u64,
             })),
         }
     }

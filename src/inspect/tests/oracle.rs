@@ -96,7 +96,7 @@ fn decode(data: &[u8]) -> Result<Value, String> {
     let mut world = NoteWorld::new(data, policy, &options);
     let mut budget = Budget::new(Limits::default());
     budget.see(data.len() as u64);
-    let mut machine = Machine::new(budget);
+    let mut machine = Machine::<Note>::new(budget);
     let root = machine
         .run(&mut world, &mut Reader::new(data))
         .map_err(|failure| error_of(failure).to_string())?;

@@ -30,7 +30,11 @@ impl PyWorld<'_, '_> {
             None => class.call((), Some(&keywords)),
         };
         let object = object.map_err(|error| self.bad_value(error))?;
-        Ok(self.made(object, id))
+        let value = self.made(object, id);
+        if let Some(items) = items {
+            self.chain_inside(budget, &value, items)?;
+        }
+        Ok(value)
     }
 
     pub(super) fn default_dict(&mut self, id: EntryId, factory: Option<EntryId>) -> Made<Self> {

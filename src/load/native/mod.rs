@@ -32,8 +32,16 @@ impl<'py> PyWorld<'_, 'py> {
             Plan::AsIs => self.construct(budget, id, args),
             Plan::NoneType => Ok(Value::plain(py.None().into_bound(py).get_type().into_any())),
             Plan::EmptyBytes => Ok(Value::plain(PyBytes::new(py, b"").into_any())),
-            Plan::Latin1(at) => text::latin1_bytes(py, &args[at]),
-            Plan::ByteArray(at) => text::bytearray(py, at.map(|at| &args[at])),
+            Plan::Latin1(at) => {
+                self.charge(budget, &args[at..=at])?;
+                text::latin1_bytes(py, &args[at])
+            }
+            Plan::ByteArray(at) => {
+                if let Some(at) = at {
+                    self.charge(budget, &args[at..=at])?;
+                }
+                text::bytearray(py, at.map(|at| &args[at]))
+            }
             Plan::Complex { re, im } => Ok(numbers::complex(py, re, im)),
             Plan::Date { .. }
             | Plan::Time { .. }
@@ -130,7 +138,7 @@ impl<'py> PyWorld<'_, 'py> {
         state: &Value,
     ) -> Done<Self> {
         match plan {
-            Plan::Uuid { value, safe } => self.set_uuid(object, value, safe, state),
+            Plan::Uuid { safe, .. } => self.set_uuid(object, safe, state),
             _ => Err(Kind::Malformed("this plan is no state".into()).into()),
         }
     }

@@ -13,6 +13,7 @@ mod numbers;
 mod parse;
 mod patterns;
 mod text;
+mod weight;
 
 use std::fmt;
 
@@ -97,6 +98,17 @@ impl Kind {
             Kind::Text(text) => matches!(view, View::Str(s) if *s == **text),
             Kind::Number(number) => matches!(view, View::Int(n) if n == *number),
             Kind::Either(kinds) => kinds.iter().any(|kind| kind.admits_shape(view)),
+        }
+    }
+
+    fn looks_inside(&self) -> bool {
+        match self {
+            Kind::Tuple(item) | Kind::List(item) | Kind::Set(item) | Kind::FrozenSet(item) => {
+                item.is_some()
+            }
+            Kind::Dict(pair) => pair.is_some(),
+            Kind::Either(kinds) => kinds.iter().any(Kind::looks_inside),
+            _ => false,
         }
     }
 
@@ -201,6 +213,17 @@ impl Contract {
         alternatives.sort();
         alternatives.dedup();
         Contract { alternatives }
+    }
+
+    /// Whether checking looks at every item of a container, and so costs its length.
+    pub(super) fn looks_inside(&self) -> bool {
+        self.alternatives.iter().any(|signature| {
+            let positional = signature.required.iter().chain(&signature.optional);
+            positional
+                .chain(&signature.rest)
+                .chain(&signature.keywords)
+                .any(Kind::looks_inside)
+        })
     }
 
     /// Holds the arguments against the contract; `kwargs` is flattened key,
