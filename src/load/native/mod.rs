@@ -80,10 +80,13 @@ impl<'py> PyWorld<'_, 'py> {
             }
         }
         let class = self.class(id)?;
-        let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = class
-            .call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
-            .map_err(|e| self.bad_value(e))?;
+        let object = if args.is_empty() {
+            class.call0()
+        } else {
+            let args = ffi::tuple(self.py, args, Survey::of(args))?;
+            class.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
+        };
+        let object = object.map_err(|error| self.bad_value(error))?;
         Ok(self.native_value(id, object))
     }
 
