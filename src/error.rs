@@ -72,8 +72,8 @@ pub enum Kind {
     /// LONG4 with a negative length.
     #[error("LONG pickle has negative byte count")]
     NegativeLong,
-    /// BINSTRING with a negative length, which `pickle` takes for an unsigned one.
-    #[error("pickle data was truncated: BINSTRING has a negative byte count")]
+    /// BINSTRING with a negative length; before 3.14 `pickle` takes it for an unsigned one.
+    #[error("BINSTRING pickle has negative byte count")]
     NegativeString,
     /// INT, LONG, GET or PUT whose text is no plain decimal integer.
     #[error("invalid literal for int() with base 10: {}", Foreign(.0))]
@@ -143,6 +143,12 @@ pub enum Kind {
     /// A value that a constructor of the standard library refuses.
     #[error("{0}")]
     BadValue(String),
+    /// A value that a constructor of the standard library finds nothing for: an unknown time zone.
+    #[error("{0}")]
+    BadKey(String),
+    /// A value too large for a constructor of the standard library: an item of an array.
+    #[error("{0}")]
+    BadRange(String),
     /// A name of the policy that its module does not have.
     #[error("{0}")]
     MissingName(String),
@@ -215,6 +221,8 @@ pub enum Class {
     Overflow,
     /// … and `TypeError`.
     Type,
+    /// … and `KeyError`.
+    Key,
     /// … and `AttributeError`.
     Attribute,
     /// … and `ModuleNotFoundError`.
@@ -240,6 +248,7 @@ impl Class {
             Self::Value => "value",
             Self::Overflow => "overflow",
             Self::Type => "type",
+            Self::Key => "key",
             Self::Attribute => "attribute",
             Self::Import => "import",
             Self::Unicode => "unicode",
@@ -265,9 +274,10 @@ impl Kind {
             | Self::BadValue(_)
             | Self::UnregisteredExtension(_) => Class::Value,
             Self::BadType(_) => Class::Type,
+            Self::BadKey(_) => Class::Key,
             Self::BadContainer(_) | Self::MissingName(_) => Class::Attribute,
             Self::MissingModule(_) => Class::Import,
-            Self::SizeOverflow(_) | Self::FloatOverflow(_) => Class::Overflow,
+            Self::SizeOverflow(_) | Self::FloatOverflow(_) | Self::BadRange(_) => Class::Overflow,
             Self::BadText { .. } => Class::Unicode,
             Self::Limit { .. } => Class::Limit,
             Self::ForbiddenGlobal { .. } => Class::ForbiddenGlobal,

@@ -21,12 +21,16 @@ pub mod stream;
 #[cfg(feature = "python")]
 pub mod load;
 #[cfg(feature = "python")]
+pub mod preflight;
+#[cfg(feature = "python")]
 pub mod python;
 
 /// Loading and its policy, in Rust.
 #[cfg(feature = "python")]
 #[pyo3::pymodule(gil_used = true)]
 mod _picklist {
+    #[pymodule_export]
+    use crate::preflight::{Walk, kind_catalogue, reason_catalogue, walk::walk};
     #[pymodule_export]
     use crate::python::allow::Allow;
     #[pymodule_export]

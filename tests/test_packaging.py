@@ -183,8 +183,8 @@ def test_the_rooms_without_python_do_not_mention_it():
         assert not re.search(r"\b(use|extern crate) pyo3\b|\bpyo3::", path.read_text("utf-8")), path
 
 
-def test_unsafe_code_is_in_one_file():
+def test_unsafe_code_is_in_one_room():
     for path in (ROOT / "src").rglob("*.rs"):
-        if path.relative_to(ROOT / "src") != Path("load/ffi.rs"):
+        if path.parent != ROOT / "src" / "load" / "ffi":
             code = re.sub(r"//.*|\"unsafe\"|unsafe_\w+", "", path.read_text("utf-8"))
             assert not re.search(r"\bunsafe\b", code), path

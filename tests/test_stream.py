@@ -78,8 +78,8 @@ def test_the_corpus_is_nearly_all_readable() -> None:
     """Only protocol 0 of Python 2.7 with bytes beyond ASCII is left out above."""
     odd = [sample for sample in SAMPLES if not readable(sample)]
     assert len(odd) < 12
-    assert {sample.pythons for sample in odd} == {("2.7",)}
-    assert {sample.protocol for sample in odd} == {0}
+    assert {sample.pythons for sample in odd} <= {("2.7",)}  # 3.14's pickletools reads them all
+    assert {sample.protocol for sample in odd} <= {0}
 
 
 @pytest.mark.parametrize("opcode", BY_NAME.values(), ids=str)

@@ -91,11 +91,10 @@ from pickle import (
 
 # isort: split
 
-# Writing pickles is pickle's own.  What picklist adds to a failed dump goes in by replacing
-# these three names here, and nowhere else.
-from pickle import Pickler, dump, dumps
+from typing import TYPE_CHECKING
 
-# isort: split
+# Writing pickles is pickle's own; a failure carries the explanation as a note.
+from picklist._dumping import Pickler, dump, dumps
 from picklist._picklist import (
     Allow,
     Limits,
@@ -118,7 +117,41 @@ from picklist.errors import (
     UnsafePickleError,
 )
 
+if TYPE_CHECKING:
+    from picklist._preflight.check import check_picklable, explain, is_picklable
+    from picklist._preflight.explained import explain_errors, guard_queue
+    from picklist._preflight.report import Fix, Reason, Report
+
 __version__ = "0.1.0"
+
+# The preflight is imported when something is checked, and not before.
+_PREFLIGHT = {
+    "Fix": "report",
+    "Reason": "report",
+    "Report": "report",
+    "check_picklable": "check",
+    "explain": "check",
+    "explain_errors": "explained",
+    "guard_queue": "explained",
+    "is_picklable": "check",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PREFLIGHT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found: object = getattr(
+        importlib.import_module(f"picklist._preflight.{_PREFLIGHT[name]}"), name
+    )
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PREFLIGHT})
+
 
 __all__ = [
     "ADDITEMS",
@@ -194,6 +227,7 @@ __all__ = [
     "TUPLE3",
     "UNICODE",
     "Allow",
+    "Fix",
     "ForbiddenCallError",
     "ForbiddenGlobalError",
     "LimitExceededError",
@@ -207,13 +241,20 @@ __all__ = [
     "PicklistError",
     "Policy",
     "PolicyError",
+    "Reason",
+    "Report",
     "TruncatedPickleError",
     "Unpickler",
     "UnpicklingError",
     "UnsafePickleError",
     "__version__",
+    "check_picklable",
     "dump",
     "dumps",
+    "explain",
+    "explain_errors",
+    "guard_queue",
+    "is_picklable",
     "load",
     "loads",
     "safe_load",

@@ -359,7 +359,9 @@ impl NoteWorld<'_> {
             }
             Plan::Attribute(inner) => Ok(Note::Global(self.attribute(site, inner))),
             Plan::Constructor(_) => Ok(Note::Constructor(self.user(first))),
-            Plan::Deque { items: Some(at), .. } => {
+            Plan::Deque {
+                items: Some(at), ..
+            } => {
                 let made = self.instance_of(entry, (index, NOBODY), args, depth, false)?;
                 self.chain_inside(budget, made, args.get(at).copied().unwrap_or_default())?;
                 Ok(made)
@@ -381,9 +383,13 @@ impl NoteWorld<'_> {
         };
         let copied: &[Note] = match plan {
             Plan::AsIs => args,
-            Plan::Deque { items: Some(at), .. }
+            Plan::Deque {
+                items: Some(at), ..
+            }
             | Plan::ArrayItems { items: at, .. }
-            | Plan::Reconstruct { state: Some(at), .. } => args.get(at..=at).unwrap_or_default(),
+            | Plan::Reconstruct {
+                state: Some(at), ..
+            } => args.get(at..=at).unwrap_or_default(),
             _ => return Ok(()),
         };
         if let Plan::Reconstruct { .. } = plan {
@@ -418,12 +424,7 @@ impl NoteWorld<'_> {
 
     /// Prices the keys that a constructor will hash: the items of a list, the keys of a dict, and where `pairs`, the
     /// first of each item of a list.
-    fn price_keys(
-        &mut self,
-        budget: &mut Budget,
-        source: Note,
-        pairs: bool,
-    ) -> Result<(), Stop> {
+    fn price_keys(&mut self, budget: &mut Budget, source: Note, pairs: bool) -> Result<(), Stop> {
         let keys: Vec<Note> = match source {
             Note::Dict(node) => self.notes.items(node, Part::Pairs).step_by(2).collect(),
             Note::List(node) if pairs => {

@@ -111,7 +111,8 @@ impl NoteWorld<'_> {
             self.settle(keywords);
         }
         let user = args.first().map_or(NOBODY, |class| self.user(*class));
-        let keywords = Look::item(self, &state, 2).map_or(0, |keywords| self.pairs(&keywords).len() * 2);
+        let keywords =
+            Look::item(self, &state, 2).map_or(0, |keywords| self.pairs(&keywords).len() * 2);
         let bound = (args.len().saturating_sub(1) + keywords) as u64;
         self.partials.insert(node, (class, user, bound));
     }

@@ -185,9 +185,7 @@ impl World for NoteWorld<'_> {
     fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self> {
         budget.memory(size::TEXT + bytes.len() as u64 * 2)?;
         match self.options.encoding {
-            Encoding::Bytes => {
-                self.bytes(bytes)
-            }
+            Encoding::Bytes => self.bytes(bytes),
             _ if bytes.is_ascii() => self.ascii(bytes),
             Encoding::Ascii => {
                 let at = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);

@@ -10,9 +10,9 @@ use super::{Fault, PyWorld, Symbol};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Site};
-use crate::policy::{Attempt, EntryId, Meaning, Plan};
+use crate::policy::{Attempt, EntryId, Look, Meaning, Plan, View};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     pub(super) fn give_state(
         &mut self,
         site: Site,
@@ -55,7 +55,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         self.chain_inside(budget, object, &state)?;
         match plan {
             Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
-                self.set_state(id, object, &state)?
+                self.set_state(id, object, &state)?;
             }
             Plan::AsIs => self.set_attributes(object.bound(self.py), state.bound(self.py))?,
             plan => self.set_native_state(plan, object, &state)?,
@@ -69,7 +69,6 @@ impl<'a, 'py> PyWorld<'a, 'py> {
 
     /// Whether a value has the form of a state that is set by key.
     fn may_be_state(&self, state: &Value) -> bool {
-        use crate::policy::{Look, View};
         matches!(
             self.view(state),
             View::None | View::Dict(_) | View::Tuple(2)
@@ -96,10 +95,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         let Plan::PartialNew { class } = self.judge(*id, Attempt::State(state))? else {
             return Err(Kind::BadTarget("BUILD on a functools.partial".into()).into());
         };
-        use crate::policy::Look;
         let args = self.item(state, 1).unwrap_or_default();
         let count = match self.view(&args) {
-            crate::policy::View::Tuple(count) => count,
+            View::Tuple(count) => count,
             _ => 0,
         };
         let args = (1..count).filter_map(|at| self.item(&args, at)).collect();
@@ -141,7 +139,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             let state = state
                 .cast_exact::<PyDict>()
                 .map_err(|_| Kind::StateNotDict)?;
-            let attributes = instance.getattr("__dict__")?;
+            let Some(attributes) = instance.getattr_opt("__dict__")? else {
+                return Err(Kind::BadContainer(format!(
+                    "state is a dict, and an instance of {} must be given slots only",
+                    instance.get_type().name()?
+                ))
+                .into());
+            };
             for (key, value) in state {
                 let mut key = Value::plain(key);
                 ffi::intern(&mut key);

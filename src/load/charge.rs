@@ -110,7 +110,10 @@ impl PyWorld<'_, '_> {
 
     fn is_chained(&self, value: &Value) -> bool {
         matches!(value.tag(), Tag::Made | Tag::Fresh)
-            && self.policy.entry(EntryId(value.entry())).frees_recursively()
+            && self
+                .policy
+                .entry(EntryId(value.entry()))
+                .frees_recursively()
     }
 
     /// The objects are kept, so that no address comes again while the load runs.

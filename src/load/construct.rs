@@ -12,7 +12,7 @@ use crate::machine::budget::{Budget, size};
 use crate::machine::world::{Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// Asks the policy.
     #[inline]
     pub(super) fn judge(&self, id: EntryId, attempt: Attempt<'_, Value>) -> Result<Plan, Fault> {
@@ -76,15 +76,15 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        callable: Value,
-        args: Value,
+        callable: &Value,
+        args: &Value,
     ) -> Made<Self> {
         if callable.tag() == Tag::Free || self.free {
-            return self.call_free(&callable, &args);
+            return self.call_free(callable, args);
         }
         let depth = args.depth();
-        self.charge(budget, std::slice::from_ref(&args))?;
-        let mut items = self.unpack(&args, "REDUCE")?;
+        self.charge(budget, std::slice::from_ref(args))?;
+        let mut items = self.unpack(args, "REDUCE")?;
         let mut value = self.call(site, budget, callable, &mut items)?;
         if value.depth() < depth {
             value.set_depth(depth);
@@ -97,7 +97,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        callable: Value,
+        callable: &Value,
         args: &mut [Value],
     ) -> Made<Self> {
         match callable.tag() {
@@ -109,14 +109,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             }
             Tag::Free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.call_free(&callable, &args)
+                self.call_free(callable, &args)
             }
-            Tag::Symbol => self.call_partial(site, budget, &callable, args),
+            Tag::Symbol => self.call_partial(site, budget, callable, args),
             _ if self.free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.call_free(&callable, &args)
+                self.call_free(callable, &args)
             }
-            _ => Err(self.not_callable(&callable)),
+            _ => Err(self.not_callable(callable)),
         }
     }
 
@@ -150,7 +150,9 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         let depth = Survey::of(args).depth() + 1;
         budget.depth(depth)?;
         let made = match plan {
-            Plan::NewObj { class } | Plan::NewObjEx { class } | Plan::Reconstruct { class, .. } => class,
+            Plan::NewObj { class } | Plan::NewObjEx { class } | Plan::Reconstruct { class, .. } => {
+                class
+            }
             _ => id,
         };
         budget.memory(self.policy.entry(made).extra_memory())?;
@@ -233,14 +235,14 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        class: Value,
-        args: Value,
+        class: &Value,
+        args: &Value,
     ) -> Made<Self> {
         if class.tag() == Tag::Free || self.free {
-            return self.new_free(&class, &args, None, "NEWOBJ");
+            return self.new_free(class, args, None, "NEWOBJ");
         }
-        self.charge(budget, std::slice::from_ref(&args))?;
-        let mut items = self.unpack(&args, "NEWOBJ")?;
+        self.charge(budget, std::slice::from_ref(args))?;
+        let mut items = self.unpack(args, "NEWOBJ")?;
         self.new_instance(site, budget, class, &mut items)
     }
 
@@ -249,7 +251,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         _site: Site,
         budget: &mut Budget,
-        class: Value,
+        class: &Value,
         args: &mut [Value],
     ) -> Made<Self> {
         match class.tag() {
@@ -266,13 +268,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             }
             Tag::Free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.new_free(&class, &args, None, "NEWOBJ")
+                self.new_free(class, &args, None, "NEWOBJ")
             }
             _ if self.free => {
                 let args = ffi::tuple(self.py, args, Survey::of(args))?;
-                self.new_free(&class, &args, None, "NEWOBJ")
+                self.new_free(class, &args, None, "NEWOBJ")
             }
-            _ => Err(self.not_a_class(&class, "NEWOBJ")),
+            _ => Err(self.not_a_class(class, "NEWOBJ")),
         }
     }
 
@@ -282,7 +284,13 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         self.settle(args)?;
         let class = self.class(id)?;
         let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = ffi::new_object(&class, args.bound(self.py), None)?;
+        let object =
+            ffi::new_object(&class, args.bound(self.py), None).map_err(|error| {
+                match self.policy.entry(id).meaning {
+                    Meaning::Object => error.into(),
+                    _ => self.bad_value(error),
+                }
+            })?;
         let mut value = self.made(object, id);
         if plan == Plan::Unbuilt {
             value.set_symbolic(true);
@@ -295,21 +303,20 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        class: Value,
-        args: Value,
-        kwargs: Value,
+        class: &Value,
+        args: &Value,
+        kwargs: &Value,
     ) -> Made<Self> {
         match class.tag() {
             Tag::Global => {
                 self.charge(budget, &[args.share(), kwargs.share()])?;
-                let (mut args, kwargs) =
-                    (self.unpack(&args, "NEWOBJ_EX")?, self.keywords(&kwargs)?);
+                let (mut args, kwargs) = (self.unpack(args, "NEWOBJ_EX")?, self.keywords(kwargs)?);
                 self.charge_arguments(budget, EntryId(class.entry()), &args)?;
                 self.make_with_keywords(site, budget, EntryId(class.entry()), &mut args, &kwargs)
             }
-            Tag::Free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
-            _ if self.free => self.new_free(&class, &args, Some(&kwargs), "NEWOBJ_EX"),
-            _ => Err(self.not_a_class(&class, "NEWOBJ_EX")),
+            Tag::Free => self.new_free(class, args, Some(kwargs), "NEWOBJ_EX"),
+            _ if self.free => self.new_free(class, args, Some(kwargs), "NEWOBJ_EX"),
+            _ => Err(self.not_a_class(class, "NEWOBJ_EX")),
         }
     }
 
@@ -431,12 +438,12 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         &mut self,
         site: Site,
         budget: &mut Budget,
-        class: Value,
+        class: &Value,
         args: &mut [Value],
     ) -> Made<Self> {
         match class.tag() {
-            Tag::Free => self.instantiate_free(&class, args),
-            _ if self.free => self.instantiate_free(&class, args),
+            Tag::Free => self.instantiate_free(class, args),
+            _ if self.free => self.instantiate_free(class, args),
             Tag::Global if args.is_empty() && self.is_class(EntryId(class.entry()))? => {
                 self.new_instance(site, budget, class, args)
             }

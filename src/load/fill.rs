@@ -88,21 +88,17 @@ impl PyWorld<'_, '_> {
         }
         let _ = site;
         let class = target.get_type();
-        match class.getattr_opt("extend")? {
-            Some(extend) => {
-                extend.call1((target, items))?;
-            }
-            None => {
-                let append = class.getattr("append")?;
-                for item in items {
-                    append.call1((target, item))?;
-                }
-            }
+        if let Some(extend) = class.getattr_opt("extend")? {
+            extend.call1((target, items))?;
+            return Ok(());
+        }
+        let append = class.getattr("append")?;
+        for item in items {
+            append.call1((target, item))?;
         }
         Ok(())
     }
 
-    #[cold]
     pub(super) fn set_items_other(
         &mut self,
         _site: Site,
@@ -116,7 +112,9 @@ impl PyWorld<'_, '_> {
         self.charge_items(budget, target, pairs.len() / 2)?;
         for pair in pairs.chunks_exact(2) {
             let [key, value] = pair else { continue };
-            self.price(budget, target, key)?;
+            if !key.is_str() {
+                self.price(budget, target, key)?;
+            }
             let set = target
                 .bound(self.py)
                 .set_item(key.bound(self.py), value.bound(self.py));
@@ -159,7 +157,10 @@ impl PyWorld<'_, '_> {
         if !matches!(target.tag(), Tag::Made | Tag::Fresh) {
             return Ok(());
         }
-        let each = self.policy.entry(EntryId(target.entry())).extra_item_memory();
+        let each = self
+            .policy
+            .entry(EntryId(target.entry()))
+            .extra_item_memory();
         Ok(budget.memory(each * keys as u64)?)
     }
 

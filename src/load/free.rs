@@ -12,7 +12,7 @@ use super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::world::{Done, Made, Site};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// `find_class` of the subclass, or `pickle`'s own.
     pub(super) fn find_free(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
         let key = (module.to_owned(), name.to_owned());
@@ -60,16 +60,19 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// The process's extension registry, without its cache.
     pub(super) fn find_extension_free(&mut self, site: Site, code: u32) -> Made<Self> {
         let registry = self.py.import("copyreg")?.getattr("_inverted_registry")?;
-        match registry
-            .cast::<PyDict>()
-            .map_err(PyErr::from)?
-            .get_item(code)?
-        {
-            Some(pair) => {
-                let (module, name): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
-                self.find_raw(site, module, name)
+        let registry = registry.cast::<PyDict>().map_err(PyErr::from)?;
+        let pair = match registry.get_item(code)? {
+            Some(pair) if pair.is_truthy()? => pair,
+            _ => return Err(Kind::UnregisteredExtension(code).into()),
+        };
+        match pair.cast::<PyTuple>() {
+            Ok(names) if names.len() == 2 => {
+                self.find_raw(site, names.get_item(0)?, names.get_item(1)?)
             }
-            None => Err(Kind::UnregisteredExtension(code).into()),
+            _ => Err(Kind::BadValue(format!(
+                "_inverted_registry[{code}] isn't a 2-tuple of strings"
+            ))
+            .into()),
         }
     }
 

@@ -158,11 +158,11 @@ impl<'py> PyWorld<'_, 'py> {
         if let Ok(list) = object.cast_exact::<PyList>() {
             for item in list {
                 let key = if pairs { item.get_item(0)? } else { item };
-                self.price_key(budget, number, key)?;
+                self.price_key(budget, number, &key)?;
             }
         } else if let Ok(dict) = object.cast_exact::<PyDict>() {
             for (key, _) in dict {
-                self.price_key(budget, number, key)?;
+                self.price_key(budget, number, &key)?;
             }
         }
         Ok(())
@@ -172,7 +172,7 @@ impl<'py> PyWorld<'_, 'py> {
         &mut self,
         budget: &mut Budget,
         number: u64,
-        key: Bound<'py, PyAny>,
+        key: &Bound<'py, PyAny>,
     ) -> Done<Self> {
         if key.is_exact_instance_of::<PyString>() {
             return Ok(());
@@ -186,7 +186,7 @@ impl<'py> PyWorld<'_, 'py> {
             self.ensure_checked()?;
         }
         if chosen {
-            self.count(budget, number, &key)?;
+            self.count(budget, number, key)?;
         }
         Ok(())
     }

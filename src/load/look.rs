@@ -6,7 +6,7 @@ use pyo3::types::{
     PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
-use super::ffi::{Tag, Value};
+use super::ffi::{self, Tag, Value};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
 use crate::policy::{EntryId, Look, Meaning, View};
@@ -121,6 +121,9 @@ impl Look for PyWorld<'_, '_> {
 impl PyWorld<'_, '_> {
     /// An object found inside another, with the provenance that its type and identity give it.
     pub(super) fn classify(&self, object: Bound<'_, PyAny>) -> Value {
+        if ffi::is_plain(&object) {
+            return Value::plain(object);
+        }
         if object.cast::<PyType>().is_ok() || object.is_callable() {
             if let Some(id) = self.cache.entry_at(object.as_ptr() as usize) {
                 return Value::symbol(Tag::Global, id.0);

@@ -19,6 +19,7 @@ pub mod run;
 pub mod shape;
 pub mod source;
 pub mod strings;
+mod world;
 
 use std::collections::HashMap;
 
@@ -26,33 +27,50 @@ use pyo3::prelude::*;
 
 use crate::error::Kind;
 use crate::inspect::{self, Inspection, Seed};
-use crate::machine::budget::{Budget, Limits, size};
+use crate::machine::budget::{Budget, Limits};
 use crate::machine::chains::Chains;
 use crate::machine::hashing::Collisions;
 use crate::machine::memo::Memo;
-use crate::machine::world::{Done, Made, Role, Site, World};
+use crate::machine::world::Made;
 use crate::policy::{EntryId, Policy};
-use crate::stream::text;
 use ffi::{Survey, Tag, Value};
 use globals::Cache;
 use run::Rules;
 use source::Stream;
 
-/// What a load fails with.
+/// What a load fails with: one word, so that success costs a comparison with null.
 #[derive(Debug)]
-pub enum Fault {
+pub struct Fault(Box<Cause>);
+
+/// Why a load failed.
+#[derive(Debug)]
+pub enum Cause {
     /// The stream is at fault.
-    Kind(Box<Kind>),
+    Kind(Kind),
     /// Python code raised: it passes through untouched.
-    Raised(Box<PyErr>),
+    Raised(PyErr),
     /// The inspector found what the loader had not reached yet.
     Refused(Box<Inspection>),
+}
+
+impl Fault {
+    /// The cause.
+    pub fn cause(self) -> Cause {
+        *self.0
+    }
+}
+
+impl From<Cause> for Fault {
+    #[cold]
+    fn from(cause: Cause) -> Self {
+        Self(Box::new(cause))
+    }
 }
 
 impl From<Kind> for Fault {
     #[cold]
     fn from(kind: Kind) -> Self {
-        Self::Kind(Box::new(kind))
+        Cause::Kind(kind).into()
     }
 }
 
@@ -65,7 +83,7 @@ impl From<std::convert::Infallible> for Fault {
 impl From<PyErr> for Fault {
     #[cold]
     fn from(error: PyErr) -> Self {
-        Self::Raised(Box::new(error))
+        Cause::Raised(error).into()
     }
 }
 
@@ -305,313 +323,5 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         let entry = u32::try_from(self.desk.symbols.len()).unwrap_or(u32::MAX);
         self.desk.symbols.push(symbol);
         Value::symbol(Tag::Symbol, entry)
-    }
-}
-
-impl<'py> World for PyWorld<'_, 'py> {
-    type Value = Value;
-    type Fault = Fault;
-
-    #[inline(always)]
-    fn is_hole(value: &Value) -> bool {
-        value.is_hole()
-    }
-
-    #[inline(always)]
-    fn share(&mut self, value: &Value) -> Value {
-        value.share()
-    }
-
-    fn tick(&mut self) -> Done<Self> {
-        Ok(self.py.check_signals()?)
-    }
-
-    #[inline(always)]
-    fn none(&mut self) -> Value {
-        ffi::none(self.py)
-    }
-
-    #[inline(always)]
-    fn bool(&mut self, value: bool) -> Value {
-        ffi::bool(self.py, value)
-    }
-
-    #[inline(always)]
-    fn int(&mut self, value: i64) -> Made<Self> {
-        Ok(ffi::int(self.py, value)?)
-    }
-
-    fn long(&mut self, bytes: &[u8]) -> Made<Self> {
-        Ok(ffi::long(self.py, bytes)?)
-    }
-
-    fn decimal(&mut self, digits: &[u8]) -> Made<Self> {
-        let text = std::str::from_utf8(digits).unwrap_or_default();
-        let int = self.py.get_type::<pyo3::types::PyInt>();
-        Ok(Value::plain(int.call1((text,))?))
-    }
-
-    #[inline(always)]
-    fn float(&mut self, value: f64) -> Made<Self> {
-        Ok(ffi::float(self.py, value)?)
-    }
-
-    #[inline(always)]
-    fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Made<Self> {
-        if utf8.is_ascii() {
-            budget.memory(size::ASCII + utf8.len() as u64)?;
-            if role == Role::Key {
-                return Ok(self.desk.key_strings.key(self.py, utf8)?);
-            }
-            return Ok(ffi::ascii(self.py, utf8)?);
-        }
-        budget.memory(size::text(utf8))?;
-        if let Ok(text) = std::str::from_utf8(utf8) {
-            return Ok(ffi::wide(self.py, text)?);
-        }
-        text::check_utf8(utf8)?;
-        Ok(ffi::utf8(self.py, utf8)?)
-    }
-
-    fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self> {
-        budget.memory(size::TEXT + bytes.len() as u64 * 2)?;
-        match &self.options.encoding {
-            Encoding::Bytes => Ok(ffi::bytes(self.py, bytes)?),
-            Encoding::Ascii => {
-                text::ascii(bytes)?;
-                Ok(ffi::ascii(self.py, bytes)?)
-            }
-            Encoding::Latin1 => Ok(ffi::latin1(self.py, bytes)?),
-            Encoding::Codec { encoding, errors } => {
-                let bytes = pyo3::types::PyBytes::new(self.py, bytes);
-                let text = bytes.call_method1("decode", (encoding, errors))?;
-                Ok(Value::plain(text))
-            }
-        }
-    }
-
-    #[inline]
-    fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
-        Ok(ffi::bytes(self.py, bytes)?)
-    }
-
-    fn bytearray(&mut self, bytes: &[u8]) -> Made<Self> {
-        Ok(ffi::bytearray(self.py, bytes)?)
-    }
-
-    #[inline(always)]
-    fn tuple(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
-        let survey = Survey::of(items);
-        if survey.symbolic() {
-            return self.symbolic_tuple(budget, items);
-        }
-        Self::nest(budget, survey)?;
-        Ok(ffi::tuple(self.py, items, survey)?)
-    }
-
-    #[inline]
-    fn list(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
-        let survey = self.settle(items)?;
-        let depth = Self::nest(budget, survey)?;
-        let mut list = ffi::list(self.py, items)?;
-        list.set_depth(depth);
-        Ok(list)
-    }
-
-    #[inline]
-    fn dict(&mut self, budget: &mut Budget, pairs: &mut [Value]) -> Made<Self> {
-        let mut dict = ffi::dict(self.py)?;
-        if !pairs.is_empty() {
-            self.fill_dict(budget, &mut dict, pairs)?;
-        }
-        Ok(dict)
-    }
-
-    fn set(&mut self) -> Made<Self> {
-        Ok(ffi::set(self.py)?)
-    }
-
-    fn frozenset(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
-        let mut set = ffi::frozenset(self.py)?;
-        self.fill_set(budget, &mut set, items)?;
-        Ok(set)
-    }
-
-    #[inline(always)]
-    fn extend(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        target: &mut Value,
-        items: &mut [Value],
-    ) -> Done<Self> {
-        if target.tag() != Tag::List {
-            return self.extend_other(site, budget, target, items);
-        }
-        let survey = self.settle(items)?;
-        let depth = Self::nest(budget, survey)?;
-        if depth > target.depth() {
-            target.set_depth(depth);
-        }
-        Ok(ffi::list_extend(self.py, target, items)?)
-    }
-
-    #[inline(always)]
-    fn set_items(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        target: &mut Value,
-        pairs: &mut [Value],
-    ) -> Done<Self> {
-        if target.tag() != Tag::Dict {
-            return self.set_items_other(site, budget, target, pairs);
-        }
-        self.fill_dict(budget, target, pairs)
-    }
-
-    fn add_items(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        target: &mut Value,
-        items: &mut [Value],
-    ) -> Done<Self> {
-        if target.tag() != Tag::Set {
-            return self.add_items_other(site, budget, target, items);
-        }
-        self.fill_set(budget, target, items)
-    }
-
-    fn global(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
-        self.find_class(site, module, name)
-    }
-
-    fn stack_global(&mut self, site: Site, module: Value, name: Value) -> Made<Self> {
-        if !module.is_str() || !name.is_str() {
-            return Err(Kind::StackGlobalType.into());
-        }
-        let (module, name) = (module.into_bound(self.py), name.into_bound(self.py));
-        let text = |value: &Bound<'py, PyAny>| {
-            value.extract::<String>().map_err(|_| Kind::StackGlobalType)
-        };
-        match (text(&module), text(&name)) {
-            (Ok(module), Ok(name)) => self.find_class(site, &module, &name),
-            _ if self.free || self.options.find_class.is_some() => {
-                self.find_raw(site, module, name)
-            }
-            (Err(kind), _) | (_, Err(kind)) => Err(kind.into()),
-        }
-    }
-
-    fn extension(&mut self, site: Site, code: u32) -> Made<Self> {
-        self.find_extension(site, code)
-    }
-
-    fn reduce(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        callable: Value,
-        args: Value,
-    ) -> Made<Self> {
-        self.call_with_tuple(site, budget, callable, args)
-    }
-
-    #[inline]
-    fn reduce_items(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        callable: Value,
-        args: &mut [Value],
-    ) -> Made<Self> {
-        self.call(site, budget, callable, args)
-    }
-
-    fn newobj(&mut self, site: Site, budget: &mut Budget, class: Value, args: Value) -> Made<Self> {
-        self.new_with_tuple(site, budget, class, args)
-    }
-
-    #[inline]
-    fn newobj_items(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        class: Value,
-        args: &mut [Value],
-    ) -> Made<Self> {
-        if let Some(value) = self.quick_instance(budget, &class, args)? {
-            return Ok(value);
-        }
-        self.new_instance(site, budget, class, args)
-    }
-
-    fn newobj_ex(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        class: Value,
-        args: Value,
-        kwargs: Value,
-    ) -> Made<Self> {
-        self.new_with_keywords(site, budget, class, args, kwargs)
-    }
-
-    fn instance(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        class: Value,
-        args: &mut [Value],
-    ) -> Made<Self> {
-        self.instantiate(site, budget, class, args)
-    }
-
-    fn build(
-        &mut self,
-        site: Site,
-        budget: &mut Budget,
-        object: &mut Value,
-        state: Value,
-    ) -> Done<Self> {
-        self.give_state(site, budget, object, state)
-    }
-
-    #[inline(always)]
-    fn is_dict(value: &Value) -> bool {
-        value.tag() == Tag::Dict
-    }
-
-    #[inline(always)]
-    fn is_none(value: &Value) -> bool {
-        value.is_none()
-    }
-
-    fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
-        self.takes_quickly(object, slots)
-    }
-
-    fn build_attributes(
-        &mut self,
-        _site: Site,
-        budget: &mut Budget,
-        object: &mut Value,
-        pairs: &mut [Value],
-        _slots: bool,
-    ) -> Done<Self> {
-        self.set_quickly(budget, object, pairs)
-    }
-
-    fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {
-        self.load_persistent(site, id)
-    }
-
-    fn next_buffer(&mut self, _site: Site) -> Made<Self> {
-        self.take_buffer()
-    }
-
-    fn readonly_buffer(&mut self, _site: Site, buffer: Value) -> Made<Self> {
-        self.make_readonly(buffer)
     }
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::ffi::Value;
 use super::globals::{Cache, Spare};
 use super::source::{File, Stream};
-use super::{Desk, Fault, Options, PyWorld};
+use super::{Cause, Desk, Fault, Options, PyWorld};
 use crate::error::{Error, Kind};
 use crate::inspect::Inspection;
 use crate::machine::budget::{Budget, Limits};
@@ -44,11 +44,11 @@ pub struct Rules<'a> {
 }
 
 /// Loads a pickle from memory. Bytes after STOP are ignored, as `pickle` ignores them, unless `strict`.
-pub fn load_slice<'a, 'py>(
+pub fn load_slice<'py>(
     py: Python<'py>,
-    data: &'a [u8],
-    rules: Rules<'a>,
-    options: &'a Options<'py>,
+    data: &[u8],
+    rules: Rules<'_>,
+    options: &Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let mut spare = rules.cache.take_spare(py);
     let Spare { machine, desk } = &mut *spare;
@@ -76,26 +76,34 @@ fn run_slice<'a, 'py>(
     world
         .bound_expansion()
         .map_err(|fault| refusal(at_start(fault), world))?;
-    let mut reader = Reader::new(data);
-    let value = match machine.run(world, &mut reader) {
-        Ok(value) => value,
-        Err(failure) => return Err(refusal(failure, world)),
-    };
+    let (value, position, at) =
+        run_whole(data, machine, world).map_err(|failure| refusal(failure, world))?;
     if world.options.strict {
-        strictly(machine, data.len() - reader.position())
-            .map_err(|kind| Refusal::Stream(reader.error(kind), None))?;
+        strictly(machine, data.len() - position)
+            .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
-    finish(world, value, &reader)
+    finish(world, value, at)
+}
+
+/// Value, end and offset of STOP. A function of its own, in which the cursor is all there is.
+fn run_whole<'a>(
+    data: &'a [u8],
+    machine: &mut Machine<Value>,
+    world: &mut PyWorld<'a, '_>,
+) -> Result<(Value, usize, u64), Failure<Fault>> {
+    let mut reader = Reader::new(data);
+    let value = machine.run(world, &mut reader)?;
+    Ok((value, reader.position(), reader.at()))
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
-pub fn load_file<'a, 'py>(
+pub fn load_file<'py>(
     py: Python<'py>,
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
     memo: &mut Memo<Value>,
-    rules: Rules<'a>,
-    options: &'a Options<'py>,
+    rules: Rules<'_>,
+    options: &Options<'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let mut desk = Desk::default();
     let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
@@ -109,20 +117,23 @@ pub fn load_file<'a, 'py>(
     std::mem::swap(machine.memo_mut(), memo);
     let outcome = run_file(file, buffer, &mut machine, &mut world);
     std::mem::swap(machine.memo_mut(), memo);
+    // What a later call of `find_class` goes by.
+    if let Some(protocol) = &options.protocol {
+        protocol.store(machine.protocol(), std::sync::atomic::Ordering::Relaxed);
+    }
     let (value, at) = outcome?;
     if options.strict {
         strictly(&machine, 0)
             .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
     }
-    let empty = Reader::resume(&[], 0, at, None);
-    finish(&mut world, value, &empty)
+    finish(&mut world, value, at)
 }
 
-fn run_file<'a, 'py>(
+fn run_file<'py>(
     file: &Rc<RefCell<File<'py>>>,
     buffer: &mut Vec<u8>,
     machine: &mut Machine<Value>,
-    world: &mut PyWorld<'a, 'py>,
+    world: &mut PyWorld<'_, 'py>,
 ) -> Result<(Value, u64), Refusal> {
     let (mut base, mut frame) = (0u64, None);
     loop {
@@ -178,16 +189,16 @@ fn at_start(fault: Fault) -> Failure<Fault> {
     }
 }
 
-fn finish<'a, 'py>(
-    world: &mut PyWorld<'a, 'py>,
+fn finish<'py>(
+    world: &mut PyWorld<'_, 'py>,
     value: Value,
-    reader: &Reader<'_>,
+    at: u64,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     world.finish(value).map_err(|fault| {
         refusal(
             Failure::World {
                 fault,
-                at: reader.at(),
+                at,
                 opcode: Some("STOP"),
             },
             world,
@@ -210,26 +221,17 @@ fn strictly(machine: &Machine<Value>, behind: usize) -> Result<(), Kind> {
 fn refusal(failure: Failure<Fault>, world: &PyWorld<'_, '_>) -> Refusal {
     let error = match failure {
         Failure::Stream(error) => error,
-        Failure::World {
-            fault: Fault::Raised(error),
-            ..
-        } => return Refusal::Raised(*error),
-        Failure::World {
-            fault: Fault::Kind(kind),
-            at,
-            opcode,
-        } => Error::new(*kind, at, opcode),
-        Failure::World {
-            fault: Fault::Refused(inspection),
-            at,
-            opcode,
-        } => {
-            let refused = || Kind::Malformed("the inspector refuses this stream".into());
-            let error = inspection
-                .error()
-                .unwrap_or_else(|| Error::new(refused(), at, opcode));
-            return Refusal::Stream(error, Some(inspection));
-        }
+        Failure::World { fault, at, opcode } => match fault.cause() {
+            Cause::Raised(error) => return Refusal::Raised(error),
+            Cause::Kind(kind) => Error::new(kind, at, opcode),
+            Cause::Refused(inspection) => {
+                let refused = || Kind::Malformed("the inspector refuses this stream".into());
+                let error = inspection
+                    .error()
+                    .unwrap_or_else(|| Error::new(refused(), at, opcode));
+                return Refusal::Stream(error, Some(inspection));
+            }
+        },
     };
     if !error.kind.is_refusal() || world.free {
         return Refusal::Stream(error, None);

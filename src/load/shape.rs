@@ -24,10 +24,19 @@ pub struct Shape {
     pub is_class: bool,
     /// It is an Enum class: members are looked up, never computed.
     pub is_enum: bool,
-    /// It has a `__setstate__` beyond `object`'s and `BaseException`'s.
-    has_setstate: bool,
-    /// `BaseException`'s own `__setstate__` is in effect.
-    is_exception: bool,
+    setstate: Setstate,
+}
+
+/// Which `__setstate__` is in effect.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Setstate {
+    /// None: state is set by key.
+    #[default]
+    None,
+    /// `BaseException`'s, which sets by key too.
+    Exception,
+    /// One of the class or a base of its.
+    Own,
 }
 
 /// Quick ways to make and fill instances of a class without hooks of its own.
@@ -63,17 +72,19 @@ impl Shape {
             version: slots.version,
             is_class: true,
             is_enum: class.is_subclass(&enum_class)?,
-            has_setstate: !plain,
-            is_exception,
+            setstate: match (plain, is_exception) {
+                (false, _) => Setstate::Own,
+                (true, true) => Setstate::Exception,
+                (true, false) => Setstate::None,
+            },
         })
     }
 
     /// The `__setstate__` in effect for a class, to be called with instance and state.
     pub fn setstate<'py>(&self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if self.has_setstate || self.is_exception {
-            Ok(Some(class.getattr("__setstate__")?))
-        } else {
-            Ok(None)
+        match self.setstate {
+            Setstate::None => Ok(None),
+            Setstate::Exception | Setstate::Own => Ok(Some(class.getattr("__setstate__")?)),
         }
     }
 
@@ -113,7 +124,7 @@ impl Shape {
         }
         let fields = match generated_setstate(class)? {
             Some(count) => Fields::Values(count),
-            None if self.has_setstate => Fields::Setstate,
+            None if self.setstate == Setstate::Own => Fields::Setstate,
             None => state_fields(class)?,
         };
         Ok(Grant {

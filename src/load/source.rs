@@ -59,7 +59,7 @@ impl Stream<'_, '_> {
 /// A Python file.
 #[derive(Debug)]
 pub struct File<'py> {
-    file: Bound<'py, PyAny>,
+    object: Bound<'py, PyAny>,
     read: Bound<'py, PyAny>,
     readline: Bound<'py, PyAny>,
     peek: Option<Bound<'py, PyAny>>,
@@ -83,7 +83,7 @@ impl<'py> File<'py> {
         };
         let peek = file.getattr_opt("peek")?;
         Ok(Self {
-            file: file.clone(),
+            object: file.clone(),
             read,
             readline,
             peek,
@@ -96,7 +96,7 @@ impl<'py> File<'py> {
 
     /// What the file is called, for messages: its `name`, where that is text.
     pub fn name(&self) -> Option<String> {
-        self.file.getattr("name").ok()?.extract().ok()
+        self.object.getattr("name").ok()?.extract().ok()
     }
 
     /// Begins a pickle, part of which is here already.

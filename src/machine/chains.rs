@@ -82,7 +82,9 @@ mod tests {
         assert!(up.is_some_and(|links| links < 120), "{up:?}");
         assert!(down.is_some_and(|links| links < 120), "{down:?}");
         // Short chains first, then chained to one another.
-        let pieces = (0..10_000u64).filter(|at| at % 8 != 7).map(|at| (at + 1, at));
+        let pieces = (0..10_000u64)
+            .filter(|at| at % 8 != 7)
+            .map(|at| (at + 1, at));
         let joints = (1..1_250u64).map(|piece| (piece * 8, piece * 8 - 1));
         let middle = first_refusal(pieces.clone().chain(joints));
         let links = pieces.count();

@@ -93,7 +93,8 @@ impl<V: Default> Machine<V> {
         from: usize,
     ) -> Done<W> {
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
+        // Nothing to add is no reason not to look at the target, from 3.15 on.
+        if !items.is_empty() || cfg!(Py_3_15) {
             self.budget.memory(items.len() as u64 * size::REFERENCE)?;
             world.extend(site, &mut self.budget, target, items)?;
             self.stack.truncate(from);
@@ -103,14 +104,14 @@ impl<V: Default> Machine<V> {
 
     // ---- dicts -------------------------------------------------------------------------------------------------
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn load_empty_dict<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
     ) -> Done<W> {
         self.budget.memory(size::DICT)?;
-        if self.liveness.is_some() && self.defer_state(world, reader) {
+        if self.liveness.is_some() && reader.aside(|aside| self.defer_state(world, aside)) {
             return Ok(());
         }
         let value = world.dict(&mut self.budget, &mut [])?;
@@ -139,17 +140,17 @@ impl<V: Default> Machine<V> {
         self.set_items(world, site, from)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn load_setitems<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
     ) -> Done<W> {
         if self.deferred.last().is_some() && self.deferred.last() == self.marks.last() {
-            return self.set_deferred(world, reader);
+            return reader.aside(|aside| self.set_deferred(world, aside));
         }
         let from = self.pop_mark()?;
-        self.set_items(world, self.site(*reader), from)
+        self.set_items(world, self.site(reader), from)
     }
 
     #[inline(always)]
@@ -188,7 +189,8 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         let from = self.end_mark(world)?;
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
+        // Nothing to add is no reason not to look at the target, from 3.15 on.
+        if !items.is_empty() || cfg!(Py_3_15) {
             self.budget.memory(items.len() as u64 * size::SET_ITEM)?;
             world.add_items(site, &mut self.budget, target, items)?;
             self.stack.truncate(from);

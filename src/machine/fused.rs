@@ -25,16 +25,16 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         match reader.rest() {
             [REDUCE | NEWOBJ, ..] if from > self.floor => {
-                self.count_call(*reader);
+                self.count_call(reader);
                 reader.next_fused();
-                self.call_items(world, self.site(*reader), from)
+                self.call_items(world, self.site(reader), from)
             }
             [MEMOIZE, REDUCE | NEWOBJ, ..]
             | [BINPUT, _, REDUCE | NEWOBJ, ..]
             | [LONG_BINPUT, ..]
                 if from > self.floor =>
             {
-                self.call_memoized(world, reader, from)
+                reader.aside(|aside| self.call_memoized(world, aside, from))
             }
             _ => self.plain_tuple(world, from),
         }
@@ -47,37 +47,35 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
         from: usize,
     ) -> Done<W> {
-        self.count_call(*reader);
-        match reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot)) {
-            Some(behind) if self.liveness.is_some() => {
-                if let [REDUCE | NEWOBJ, ..] = behind.rest() {
-                    let counted = matches!(reader.rest(), [MEMOIZE, ..]);
-                    *reader = behind;
-                    reader.next_fused();
-                    if counted {
-                        self.memo.skip();
-                    }
-                    // As if the tuple had been made, memoized and taken apart.
-                    let items = (self.stack.len() - from) as u64;
-                    let tuple = if items == 0 { 0 } else { size::TUPLE };
-                    self.budget
-                        .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
-                    return self.call_items(world, self.site(*reader), from);
-                }
-                self.plain_tuple(world, from)
+        self.count_call(reader);
+        if self.liveness.is_some()
+            && let Some(behind) = reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot))
+            && let [REDUCE | NEWOBJ, ..] = behind.rest()
+        {
+            if let [MEMOIZE, ..] = reader.rest() {
+                self.memo.skip();
             }
-            _ => self.plain_tuple(world, from),
+            *reader = behind;
+            reader.next_fused();
+            // As if the tuple had been made, memoized and taken apart.
+            let items = (self.stack.len() - from) as u64;
+            let tuple = if items == 0 { 0 } else { size::TUPLE };
+            self.budget
+                .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
+            return self.call_items(world, self.site(reader), from);
         }
+        self.plain_tuple(world, from)
     }
 
     /// After a few calls, finds out which slots of the memo are dead.
     #[inline(always)]
-    fn count_call(&mut self, reader: Reader<'_>) {
+    fn count_call(&mut self, reader: &Reader<'_>) {
         if let Some(left) = &mut self.calls_to_scan {
             *left -= 1;
             if *left == 0 {
                 self.calls_to_scan = None;
-                self.liveness = Liveness::scan(reader);
+                let mut copy = *reader;
+                self.liveness = Liveness::scan(&mut copy);
             }
         }
     }
@@ -151,7 +149,7 @@ impl<V: Default> Machine<V> {
         };
         let Some((behind, slots)) = fused else {
             self.make_deferred(world, mark)?;
-            return self.set_items(world, self.site(*reader), mark);
+            return self.set_items(world, self.site(reader), mark);
         };
         if slots && matches!(reader.rest(), [_, MEMOIZE, ..]) {
             self.memo.skip();
@@ -169,7 +167,7 @@ impl<V: Default> Machine<V> {
         self.budget.memory(
             pairs * (dicts * size::DICT_ITEM + 2 * size::REFERENCE) + size::REFERENCE + tuple,
         )?;
-        let site = self.site(*reader);
+        let site = self.site(reader);
         // Below the mark: the dict that was not made, the None of a state with slots, the instance.
         let depth = if slots { 3 } else { 2 };
         let (below, pairs) = self.stack.split_at_mut(mark);

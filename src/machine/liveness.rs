@@ -15,7 +15,7 @@ pub(super) struct Liveness {
 impl Liveness {
     /// Looks at the rest of a stream. `None` where slots are stored both by index and by count, or the stream is not
     /// whole.
-    pub(super) fn scan(mut reader: Reader<'_>) -> Option<Self> {
+    pub(super) fn scan(reader: &mut Reader<'_>) -> Option<Self> {
         // A slot takes at least a byte to fill: no honest index is beyond that.
         let bound = reader.length();
         let mut fetched = Vec::new();
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn only_what_is_fetched_is_live() {
-        let liveness = Liveness::scan(Reader::new(b"N\x94N\x94h\x010.")).unwrap();
+        let liveness = Liveness::scan(&mut Reader::new(b"N\x94N\x94h\x010.")).unwrap();
         assert!(liveness.is_dead(0));
         assert!(!liveness.is_dead(1));
         assert!(liveness.is_dead(1 << 40));
@@ -72,9 +72,9 @@ mod tests {
 
     #[test]
     fn what_it_cannot_follow_it_leaves_alone() {
-        assert!(Liveness::scan(Reader::new(b"N\x94")).is_none());
-        assert!(Liveness::scan(Reader::new(b"N\x94q\x05.")).is_none());
-        assert!(Liveness::scan(Reader::new(b"Nr\xff\xff\xff\x0f.")).is_none());
-        assert!(Liveness::scan(Reader::new(b"\xff.")).is_none());
+        assert!(Liveness::scan(&mut Reader::new(b"N\x94")).is_none());
+        assert!(Liveness::scan(&mut Reader::new(b"N\x94q\x05.")).is_none());
+        assert!(Liveness::scan(&mut Reader::new(b"Nr\xff\xff\xff\x0f.")).is_none());
+        assert!(Liveness::scan(&mut Reader::new(b"\xff.")).is_none());
     }
 }

@@ -153,19 +153,10 @@ impl<V: Default> Machine<V> {
     /// # Errors
     /// [`Failure::Stream`] with a truncated stream leaves the machine as it was before the instruction that lacks
     /// bytes: run it again with a reader that has more.
-    pub fn run<W: World<Value = V>>(
-        &mut self,
-        world: &mut W,
-        reader: &mut Reader<'_>,
-    ) -> Result<V, Failure<W::Fault>> {
-        let mut cursor = *reader;
-        let outcome = self.run_from(world, &mut cursor);
-        *reader = cursor;
-        outcome
-    }
-
+    // Inlined into its callers, each of which has a cursor of its own: passed by reference it would be copied in and
+    // out, which costs a small load a third of its time.
     #[inline(always)]
-    fn run_from<W: World<Value = V>>(
+    pub fn run<W: World<Value = V>>(
         &mut self,
         world: &mut W,
         reader: &mut Reader<'_>,
@@ -176,19 +167,19 @@ impl<V: Default> Machine<V> {
                 Ok(Op::Stop) => {
                     return self
                         .load_stop()
-                        .map_err(|kind| failed(kind.into(), *reader));
+                        .map_err(|kind| failed(kind.into(), reader.at(), reader.code()));
                 }
                 Ok(op) => op,
                 Err(error) => return Err(Failure::Stream(error)),
             };
             if let Err(fault) = self.execute(world, reader, op) {
-                return Err(failed(fault, *reader));
+                return Err(failed(fault, reader.at(), reader.code()));
             }
             ticks -= 1;
             if ticks == 0 {
                 ticks = TICK;
                 if let Err(fault) = world.tick() {
-                    return Err(failed(fault, *reader));
+                    return Err(failed(fault, reader.at(), reader.code()));
                 }
             }
         }
@@ -218,8 +209,8 @@ impl<V: Default> Machine<V> {
             Op::ByteArray(bytes) => self.load_bytearray(world, bytes),
             Op::String(bytes) => self.load_string(world, bytes),
             Op::Quoted(quoted) => self.load_quoted(world, quoted),
-            Op::NextBuffer => self.load_next_buffer(world, self.site(*reader)),
-            Op::ReadonlyBuffer => self.load_readonly_buffer(world, self.site(*reader)),
+            Op::NextBuffer => self.load_next_buffer(world, self.site(reader)),
+            Op::ReadonlyBuffer => self.load_readonly_buffer(world, self.site(reader)),
             // tuples
             Op::EmptyTuple => self.load_tuple_of(world, reader, 0),
             Op::TupleOf(count) => self.load_tuple_of(world, reader, count),
@@ -227,16 +218,16 @@ impl<V: Default> Machine<V> {
             // lists
             Op::EmptyList => self.load_empty_list(world),
             Op::List => self.load_list(world),
-            Op::Append => self.load_append(world, self.site(*reader)),
-            Op::Appends => self.load_appends(world, self.site(*reader)),
+            Op::Append => self.load_append(world, self.site(reader)),
+            Op::Appends => self.load_appends(world, self.site(reader)),
             // dicts
             Op::EmptyDict => self.load_empty_dict(world, reader),
             Op::Dict => self.load_dict(world),
-            Op::SetItem => self.load_setitem(world, self.site(*reader)),
+            Op::SetItem => self.load_setitem(world, self.site(reader)),
             Op::SetItems => self.load_setitems(world, reader),
             // sets
             Op::EmptySet => self.load_empty_set(world),
-            Op::AddItems => self.load_additems(world, self.site(*reader)),
+            Op::AddItems => self.load_additems(world, self.site(reader)),
             Op::FrozenSet => self.load_frozenset(world),
             // the stack itself
             Op::Mark => self.load_mark(),
@@ -248,19 +239,19 @@ impl<V: Default> Machine<V> {
             Op::Put(index) => self.load_put(world, index),
             Op::Memoize => self.load_memoize(world),
             // globals
-            Op::Global(module, name) => self.load_global(world, self.site(*reader), module, name),
-            Op::StackGlobal => self.load_stack_global(world, self.site(*reader)),
-            Op::Ext(code) => self.load_ext(world, self.site(*reader), code),
+            Op::Global(module, name) => self.load_global(world, self.site(reader), module, name),
+            Op::StackGlobal => self.load_stack_global(world, self.site(reader)),
+            Op::Ext(code) => self.load_ext(world, self.site(reader), code),
             // calls
-            Op::Reduce => self.load_reduce(world, self.site(*reader)),
-            Op::NewObj => self.load_newobj(world, self.site(*reader)),
-            Op::NewObjEx => self.load_newobj_ex(world, self.site(*reader)),
-            Op::Inst(module, name) => self.load_inst(world, self.site(*reader), module, name),
-            Op::Obj => self.load_obj(world, self.site(*reader)),
-            Op::Build => self.load_build(world, self.site(*reader)),
+            Op::Reduce => self.load_reduce(world, self.site(reader)),
+            Op::NewObj => self.load_newobj(world, self.site(reader)),
+            Op::NewObjEx => self.load_newobj_ex(world, self.site(reader)),
+            Op::Inst(module, name) => self.load_inst(world, self.site(reader), module, name),
+            Op::Obj => self.load_obj(world, self.site(reader)),
+            Op::Build => self.load_build(world, self.site(reader)),
             // persistent ids
-            Op::PersId(id) => self.load_persid(world, self.site(*reader), id),
-            Op::BinPersId => self.load_binpersid(world, self.site(*reader)),
+            Op::PersId(id) => self.load_persid(world, self.site(reader), id),
+            Op::BinPersId => self.load_binpersid(world, self.site(reader)),
             // framing
             Op::Proto(version) => self.load_proto(reader.at(), version),
             Op::Frame(_) | Op::Stop => Ok(()),
@@ -327,7 +318,7 @@ impl<V: Default> Machine<V> {
     }
 
     #[inline(always)]
-    fn site(&self, reader: Reader<'_>) -> Site {
+    fn site(&self, reader: &Reader<'_>) -> Site {
         Site {
             at: reader.at(),
             code: reader.code(),
@@ -444,10 +435,10 @@ fn target<'s, V>(
 }
 
 #[cold]
-fn failed<F>(fault: F, reader: Reader<'_>) -> Failure<F> {
+fn failed<F>(fault: F, at: u64, code: u8) -> Failure<F> {
     Failure::World {
         fault,
-        at: reader.at(),
-        opcode: opcode::name(reader.code()),
+        at,
+        opcode: opcode::name(code),
     }
 }

@@ -114,10 +114,9 @@ impl Fields {
     #[must_use]
     pub fn union(&self, other: &Fields) -> Fields {
         match (self, other) {
-            (Fields::Setstate, _) | (_, Fields::Setstate) => Fields::Setstate,
             (Fields::Values(a), Fields::Values(b)) if a == b => Fields::Values(*a),
-            // A hook that takes a list takes nothing else; what is written in the policy widens it.
-            (Fields::Values(_), _) | (_, Fields::Values(_)) => Fields::Setstate,
+            (Fields::Setstate | Fields::Values(_), _)
+            | (_, Fields::Setstate | Fields::Values(_)) => Fields::Setstate,
             (Fields::Any, _) | (_, Fields::Any) => Fields::Any,
             (Fields::Only(a), Fields::Only(b)) => Fields::Only(a.union(b).cloned().collect()),
             (Fields::Except(a), Fields::Except(b)) => {

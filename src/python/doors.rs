@@ -54,7 +54,10 @@ pub fn _inspect(
         has_persistent_load: persistent_load,
         ..inspect::Options::default()
     };
-    if let Some(limits) = limits.map(|limits| &limits.inner).or(policy.get().limits.as_ref()) {
+    if let Some(limits) = limits
+        .map(|limits| &limits.inner)
+        .or(policy.get().limits.as_ref())
+    {
         options.limits = limits.clone();
     }
     let found = inspect::inspect(data.as_bytes(), &policy.get().inner, &options);

@@ -17,6 +17,30 @@ fn choose<'py>(py: Python<'py>, kind: &str) -> PyResult<Bound<'py, PyAny>> {
     choose.bind(py).call1((kind,))
 }
 
+/// The exception that a load without a policy raises: `pickle`'s own sentence is all of its text, and where it happened
+/// is a note, which tracebacks show.
+#[cold]
+pub fn raise_free(py: Python<'_>, refusal: Refusal) -> PyErr {
+    let Refusal::Stream(error, _) = &refusal else {
+        return raise(py, refusal, None);
+    };
+    let place = format!(
+        "at byte {}, {}",
+        error.at,
+        error.opcode.unwrap_or("the start")
+    );
+    let said = error.kind.to_string();
+    let raised = raise(py, refusal, None);
+    let value = raised.value(py);
+    let done = value
+        .setattr("args", (said,))
+        .and_then(|()| value.call_method1("add_note", (place,)));
+    match done {
+        Ok(_) => raised,
+        Err(failure) => failure,
+    }
+}
+
 /// The exception that a failed load raises. `title` says which policy and which data, for the first line of a refusal.
 #[cold]
 pub fn raise(py: Python<'_>, refusal: Refusal, title: Option<&str>) -> PyErr {

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, LazyLock};
 
-use once_cell::sync::Lazy;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -58,13 +57,12 @@ impl<'py> Call<'py> {
     }
 
     fn limits(&self) -> &budget::Limits {
-        static DEFAULT: Lazy<budget::Limits> = Lazy::new(budget::Limits::default);
-        static FREE: Lazy<budget::Limits> = Lazy::new(budget::Limits::unlimited);
+        static FREE: LazyLock<budget::Limits> = LazyLock::new(budget::Limits::unlimited);
         let policy = self.policy.get();
         match self.limits.as_ref().or(policy.limits.as_ref()) {
             Some(limits) => limits,
             None if policy.inner.is_unrestricted() => &FREE,
-            None => &DEFAULT,
+            None => default_limits(),
         }
     }
 
@@ -112,22 +110,39 @@ pub fn encoding_of(encoding: &str, errors: &str) -> Encoding {
 
 /// Loads from a buffer.
 pub fn loads_with<'py>(data: &Bound<'py, PyAny>, call: &Call<'py>) -> PyResult<Bound<'py, PyAny>> {
-    match ffi::immutable_bytes(data) {
-        Some(bytes) => load_bytes(bytes, call),
-        None => load_bytes(&ffi::copied_bytes(data)?, call),
-    }
+    load_buffer(data, call.policy.get(), call.limits(), &call.options()?)
 }
 
-fn load_bytes<'py>(data: &[u8], call: &Call<'py>) -> PyResult<Bound<'py, PyAny>> {
-    let py = call.policy.py();
-    let policy = call.policy.get();
+#[inline]
+fn load_buffer<'py>(
+    data: &Bound<'py, PyAny>,
+    policy: &PyPolicy,
+    limits: &budget::Limits,
+    options: &Options<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = data.py();
     let rules = Rules {
         policy: &policy.inner,
         cache: &policy.cache,
-        limits: call.limits(),
+        limits,
     };
-    load_slice(py, data, rules, &call.options()?)
-        .map_err(|refusal| errors::raise(py, refusal, None))
+    let loaded = match ffi::immutable_bytes(data) {
+        Some(bytes) => load_slice(py, bytes, rules, options),
+        None => load_slice(py, &ffi::copied_bytes(data)?, rules, options),
+    };
+    loaded.map_err(|refusal| {
+        if policy.inner.is_unrestricted() {
+            errors::raise_free(py, refusal)
+        } else {
+            errors::raise(py, refusal, None)
+        }
+    })
+}
+
+/// The limits of a load that names none.
+fn default_limits() -> &'static budget::Limits {
+    static DEFAULT: LazyLock<budget::Limits> = LazyLock::new(budget::Limits::default);
+    &DEFAULT
 }
 
 /// Loads one pickle from a file, whose state an `Unpickler` keeps between calls.
@@ -145,6 +160,9 @@ pub fn load_with<'py>(
         limits: call.limits(),
     };
     load_file(py, file, buffer, memo, rules, &call.options()?).map_err(|refusal| {
+        if policy.inner.is_unrestricted() {
+            return errors::raise_free(py, refusal);
+        }
         let name = file.borrow().name();
         errors::raise(py, refusal, name.as_deref())
     })
@@ -254,6 +272,18 @@ pub fn safe_loads<'py>(
     persistent_load: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = data.py();
+    if let (None, None, None, None, None) = (&policy, &allow, limits, &buffers, &persistent_load) {
+        let options = Options {
+            fix_imports,
+            encoding: encoding_of(encoding, errors),
+            buffers: None,
+            persistent_load: None,
+            find_class: None,
+            protocol: None,
+            strict,
+        };
+        return load_buffer(data, default_policy(py)?.get(), default_limits(), &options);
+    }
     let call = call(
         py,
         policy,

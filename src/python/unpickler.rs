@@ -16,11 +16,11 @@ use super::limits::Limits;
 use super::memo::MemoProxy;
 use super::policy::{PyPolicy, default_policy, with_allow};
 use crate::error::{Error, Kind};
-use crate::load::Encoding;
 use crate::load::ffi::{Kept, Tag, Value};
 use crate::load::globals;
 use crate::load::run::Refusal;
 use crate::load::source::File;
+use crate::load::{Cause, Encoding};
 use crate::machine::budget;
 use crate::machine::memo::Memo;
 use crate::policy::EntryId;
@@ -177,14 +177,12 @@ impl Unpickler {
             module,
             name,
         )
-        .map_err(|fault| match fault {
-            crate::load::Fault::Kind(kind) => {
-                errors::raise(py, Refusal::Stream(Error::new(*kind, 0, None), None), None)
+        .map_err(|fault| match fault.cause() {
+            Cause::Kind(kind) => {
+                errors::raise(py, Refusal::Stream(Error::new(kind, 0, None), None), None)
             }
-            crate::load::Fault::Raised(error) => *error,
-            crate::load::Fault::Refused(_) => {
-                PyRuntimeError::new_err("no stream is being inspected")
-            }
+            Cause::Raised(error) => error,
+            Cause::Refused(_) => PyRuntimeError::new_err("no stream is being inspected"),
         })
     }
 

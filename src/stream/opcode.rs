@@ -321,7 +321,7 @@ impl<'a> Reader<'a> {
             // framing
             op::PROTO => Op::Proto(self.u8()?),
             op::STOP => Op::Stop,
-            op::FRAME => self.aside(Self::frame)?,
+            op::FRAME => self.frame()?,
             // persistent ids
             op::PERSID => Op::PersId(self.aside(Self::line)?),
             op::BINPERSID => Op::BinPersId,
@@ -348,7 +348,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[cold]
+    /// Not aside: nearly every pickle has one, and small ones are made of little else.
+    #[inline(always)]
     fn frame(&mut self) -> Result<Op<'a>> {
         let length = self.u64()?;
         self.enter_frame(length)?;

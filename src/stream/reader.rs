@@ -91,8 +91,8 @@ impl<'a> Reader<'a> {
 
     /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
     /// store at.
-    #[inline]
-    pub fn skip_dead_put(self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
+    #[inline(always)]
+    pub fn skip_dead_put(&self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
         let (slot, rest) = match self.rest {
             [opcode::MEMOIZE, rest @ ..] => (next, rest),
             [opcode::BINPUT, index, rest @ ..] => (u64::from(*index), rest),
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
             }
             _ => return None,
         };
-        is_dead(slot).then_some(Self { rest, ..self })
+        is_dead(slot).then_some(Self { rest, ..*self })
     }
 
     /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
@@ -115,16 +115,14 @@ impl<'a> Reader<'a> {
     }
 
     /// An error at the current opcode.
-    #[cold]
-    pub fn error(self, kind: Kind) -> Box<Error> {
-        let named = !matches!(kind, Kind::NoInput | Kind::InvalidLoadKey(_));
-        let opcode = if named { opcode::name(self.code) } else { None };
-        Error::new(kind, self.at(), opcode)
+    #[inline(always)]
+    pub fn error(&self, kind: Kind) -> Box<Error> {
+        error_at(kind, self.at(), self.code)
     }
 
     /// Reads by a rare path, on a copy of the cursor.
     #[inline(always)]
-    pub(super) fn aside<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn aside<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
         let mut copy = *self;
         let result = read(&mut copy);
         *self = copy;
@@ -157,25 +155,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Enters a frame of `length` bytes.
+    #[inline(always)]
     pub(super) fn enter_frame(&mut self, length: u64) -> Result<()> {
-        if i64::try_from(length).is_err() {
-            return Err(self.error(Kind::SizeOverflow("FRAME length")));
-        }
-        if self.framed && !self.rest.is_empty() {
-            return Err(self.error(Kind::FrameInFrame));
-        }
         if self.framed {
+            if !self.rest.is_empty() {
+                return Err(self.error(Kind::FrameInFrame));
+            }
             self.rest = self.behind;
         }
-        let left = self.rest.len();
-        match usize::try_from(length) {
-            Ok(length) if length <= left => {
-                (self.rest, self.behind) = self.rest.split_at(length);
+        match usize::try_from(length)
+            .ok()
+            .and_then(|length| self.rest.split_at_checked(length))
+        {
+            Some((rest, behind)) => {
+                (self.rest, self.behind) = (rest, behind);
                 self.framed = true;
                 Ok(())
             }
-            _ => Err(self.error(Kind::Truncated {
-                need: length - left as u64,
+            None if i64::try_from(length).is_err() => {
+                Err(self.error(Kind::SizeOverflow("FRAME length")))
+            }
+            None => Err(self.error(Kind::Truncated {
+                need: length - self.rest.len() as u64,
             })),
         }
     }
@@ -267,19 +268,38 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `count` bytes (0: a line) are not here: is it the frame that ends, or the data?
-    #[cold]
-    #[inline(never)]
-    #[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
-    fn short(self, count: u64) -> Box<Error> {
-        if self.framed {
-            return self.error(Kind::FrameExhausted);
-        }
-        let here = self.rest.len() as u64;
-        self.error(Kind::Truncated {
-            need: count.saturating_sub(here),
-        })
+    /// `count` bytes (0: a line) are not here. Boxed as all errors of this crate are.
+    #[inline(always)]
+    #[allow(clippy::unnecessary_box_returns)]
+    fn short(&self, count: u64) -> Box<Error> {
+        short_at(self.framed, self.rest.len(), count, self.at(), self.code)
     }
+}
+
+// The two below take what they need and not the cursor: an address of it, even of a copy that the compiler sees
+// through, would keep it in memory.
+
+#[cold]
+#[inline(never)]
+#[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
+fn error_at(kind: Kind, at: u64, code: u8) -> Box<Error> {
+    let named = !matches!(kind, Kind::NoInput | Kind::InvalidLoadKey(_));
+    Error::new(kind, at, if named { opcode::name(code) } else { None })
+}
+
+/// Bytes are missing: is it the frame that ends, or the data?
+#[cold]
+#[inline(never)]
+#[allow(clippy::unnecessary_box_returns)] // the shape of `Result`
+fn short_at(framed: bool, here: usize, count: u64, at: u64, code: u8) -> Box<Error> {
+    let kind = if framed {
+        Kind::FrameExhausted
+    } else {
+        Kind::Truncated {
+            need: count.saturating_sub(here as u64),
+        }
+    };
+    error_at(kind, at, code)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Operands of the text opcodes: decimal integers, floats, quoted strings, raw-unicode-escape, UTF-8.
 //!
 //! Accepts what picklers write and what every reader of pickles agrees on. Spellings that only some readers accept
-//! (`0x1f`, `1_000`, blanks, leading zeros) are refused: two readers must never see two values.
+//! (`0x1f`, `1_000`, blanks) are refused: two readers must never see two values. Leading zeros are octal, decimal or an
+//! error, depending on the reader; from 3.14 on CPython says that they are decimal, and built for it we read them so.
 
 use crate::error::Kind;
 use crate::stream::Op;
@@ -9,8 +10,9 @@ use crate::stream::Op;
 /// Digits beyond which no `i64` is tried.
 const I64_DIGITS: usize = 18;
 
-/// INT's and LONG's text: `-?(0|[1-9][0-9]*)`.
+/// INT's and LONG's text: `-?(0|[1-9][0-9]*)`, for 3.14 and later `-?[0-9]+`.
 pub(super) fn integer(text: &[u8]) -> Result<Op<'_>, Kind> {
+    let text = if cfg!(Py_3_15) { unsigned(text) } else { text };
     if !is_decimal(text) {
         return Err(Kind::BadInt(text.to_vec()));
     }
@@ -26,6 +28,15 @@ pub(super) fn integer(text: &[u8]) -> Result<Op<'_>, Kind> {
     } else {
         magnitude
     }))
+}
+
+/// Without leading blanks and a plus sign, which CPython reads alike in both of its readers from 3.15 on.
+fn unsigned(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii_start();
+    match text {
+        [b'+', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
+        text => text,
+    }
 }
 
 /// GET's and PUT's text, with the leading zeros that `int()` allows at base 10.
@@ -45,6 +56,7 @@ fn is_decimal(text: &[u8]) -> bool {
     match text.strip_prefix(b"-").unwrap_or(text) {
         b"0" => true,
         [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        [b'0', rest @ ..] if cfg!(Py_3_14) => rest.iter().all(u8::is_ascii_digit),
         _ => false,
     }
 }

@@ -340,7 +340,11 @@ def cases():
         yield name, expr, needs
     for name, expr, allowed, needs in USER:
         module = TYPED if TYPED in expr else SAMPLES
-        yield name, expr, dict(needs, allow=[module + (":" if "." in cls else ".") + cls for cls in allowed])
+        yield (
+            name,
+            expr,
+            dict(needs, allow=[module + (":" if "." in cls else ".") + cls for cls in allowed]),
+        )
 
 
 def applies(needs):

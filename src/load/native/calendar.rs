@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::machine::world::Made;
 use crate::policy::{EntryId, Plan};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     pub(super) fn build_calendar(&mut self, id: EntryId, plan: Plan, args: &[Value]) -> Made<Self> {
         let py = self.py;
         self.prepare(id)?;

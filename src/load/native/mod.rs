@@ -9,7 +9,7 @@ mod numbers;
 mod text;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyTuple, PyType};
 
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Fault, PyWorld};
@@ -18,7 +18,7 @@ use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made};
 use crate::policy::{EntryId, Meaning, Native, Plan};
 
-impl<'a, 'py> PyWorld<'a, 'py> {
+impl<'py> PyWorld<'_, 'py> {
     /// Builds what was judged.
     pub(super) fn build_native(
         &mut self,
@@ -73,17 +73,20 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             self.charge_copy(budget, arg)?;
             match native {
                 Meaning::Native(Native::Set | Native::Counter) => {
-                    self.price_keys(budget, arg, false)?
+                    self.price_keys(budget, arg, false)?;
                 }
                 Meaning::Native(Native::OrderedDict) => self.price_keys(budget, arg, true)?,
                 _ => {}
             }
         }
         let class = self.class(id)?;
-        let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = class
-            .call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
-            .map_err(|e| self.bad_value(e))?;
+        let object = if args.is_empty() {
+            class.call0()
+        } else {
+            let args = ffi::tuple(self.py, args, Survey::of(args))?;
+            class.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
+        };
+        let object = object.map_err(|error| self.bad_value(error))?;
         Ok(self.native_value(id, object))
     }
 
@@ -110,15 +113,24 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// A constructor of the standard library refuses a value that its contract let through: the data is at fault.
     #[cold]
     pub(in crate::load) fn bad_value(&self, error: PyErr) -> Fault {
-        if error.is_instance_of::<pyo3::exceptions::PyTypeError>(self.py) {
-            return Kind::BadType(error.value(self.py).to_string()).into();
-        }
-        if error.is_instance_of::<pyo3::exceptions::PyMemoryError>(self.py)
-            || error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(self.py)
-        {
+        use pyo3::exceptions::{
+            PyKeyError, PyKeyboardInterrupt, PyMemoryError, PyOverflowError, PyTypeError,
+        };
+        let py = self.py;
+        let is = |class: Bound<'py, PyType>| error.matches(py, class).unwrap_or(false);
+        if is(py.get_type::<PyMemoryError>()) || is(py.get_type::<PyKeyboardInterrupt>()) {
             return error.into();
         }
-        Kind::BadValue(error.value(self.py).to_string()).into()
+        let said = error.value(py).to_string();
+        if is(py.get_type::<PyTypeError>()) {
+            Kind::BadType(said).into()
+        } else if is(py.get_type::<PyKeyError>()) {
+            Kind::BadKey(said).into()
+        } else if is(py.get_type::<PyOverflowError>()) {
+            Kind::BadRange(said).into()
+        } else {
+            Kind::BadValue(said).into()
+        }
     }
 
     /// State of a native type, judged and parsed.
@@ -129,7 +141,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         state: &Value,
     ) -> Done<Self> {
         match plan {
-            Plan::Uuid { value, safe } => self.set_uuid(object, value, safe, state),
+            Plan::Uuid { safe, .. } => self.set_uuid(object, safe, state),
             _ => Err(Kind::Malformed("this plan is no state".into()).into()),
         }
     }

@@ -1,7 +1,8 @@
 //! complex, Decimal, Fraction, UUID.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyComplex, PyString};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyComplex;
 
 use super::super::PyWorld;
 use super::super::ffi::{self, Value};
@@ -62,27 +63,23 @@ impl PyWorld<'_, '_> {
         self.fraction(id, &numerator, &denominator)
     }
 
-    /// Sets a UUID's two slots, past its `__setattr__`, which refuses everything.
-    pub(super) fn set_uuid(
-        &mut self,
-        object: &Value,
-        value: u128,
-        safe: Safe,
-        state: &Value,
-    ) -> Done<Self> {
+    /// Sets a UUID's two slots, past its `__setattr__`, which refuses everything. The int is the state's own.
+    pub(super) fn set_uuid(&mut self, object: &Value, safe: Safe, state: &Value) -> Done<Self> {
+        static UNKNOWN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = self.py;
         let uuid = object.bound(py);
-        let int = value.into_pyobject(py)?.into_any();
-        ffi::generic_set(uuid, pyo3::intern!(py, "int").as_any(), &int)?;
-        let levels = py.import("uuid")?.getattr("SafeUUID")?;
+        let state = state.bound(py);
+        let level = |name: &str| py.import("uuid")?.getattr("SafeUUID")?.getattr(name);
+        let int = pyo3::intern!(py, "int");
+        ffi::generic_set(uuid, int.as_any(), &state.get_item(int)?)?;
         let level = match safe {
-            Safe::Unknown => levels.getattr("unknown")?,
-            Safe::Safe => levels.getattr("safe")?,
-            Safe::Unsafe => levels.getattr("unsafe")?,
-            Safe::Given => {
-                let key = PyString::new(py, "is_safe");
-                state.bound(py).get_item(key)?
+            Safe::Unknown => {
+                let unknown = || level("unknown").map(Bound::unbind);
+                UNKNOWN.get_or_try_init(py, unknown)?.bind(py).clone()
             }
+            Safe::Safe => level("safe")?,
+            Safe::Unsafe => level("unsafe")?,
+            Safe::Given => state.get_item(pyo3::intern!(py, "is_safe"))?,
         };
         ffi::generic_set(uuid, pyo3::intern!(py, "is_safe").as_any(), &level)?;
         Ok(())

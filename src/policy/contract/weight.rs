@@ -15,8 +15,7 @@ impl Native {
             Native::Path => 192,
             Native::SimpleNamespace => 144,
             // Its built-in table; an item is charged as in a set.
-            Native::Set => 112,
-            Native::Ipv4Network | Native::Ipv6Network => 112,
+            Native::Set | Native::Ipv4Network | Native::Ipv6Network => 112,
             Native::OrderedDict => 48,
             Native::Uuid | Native::Decimal | Native::Fraction => 32,
             _ => 0,
