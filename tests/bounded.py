@@ -105,5 +105,7 @@ def outcome(
     assert child.returncode == 0, f"the child ended with {child.returncode}: {child.stderr[-600:]}"
     answer: dict[str, Any] = json.loads(child.stdout)
     assert "error" not in answer, answer["error"]
-    assert answer["seconds"] < PATIENCE * cpu, f"{answer['seconds']:.2f} s, {cpu:.2f} s are promised"
+    assert answer["seconds"] < PATIENCE * cpu, (
+        f"{answer['seconds']:.2f} s, {cpu:.2f} s are promised"
+    )
     return answer

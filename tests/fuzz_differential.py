@@ -209,7 +209,9 @@ def run(time_: float, iterations: int, seed: int, keep: Path) -> str:
         command = [sys.executable, "-X", "faulthandler", __file__, "--work", str(current)]
         command += ["--time", str(time_), "--iterations", str(iterations), "--seed", str(seed)]
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-        child = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        child = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
         print(child.stdout, end="")
         if child.returncode == 0:
             return ""

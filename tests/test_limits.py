@@ -310,9 +310,7 @@ def chain_pieces(kind: str) -> bytes:
     """Short chains, joined by their ends in the memo."""
     make, put = KINDS[kind]
     made = b"".join(b"h\x00)R\x940" for _ in range(LEVELS))
-    inner = b"".join(
-        get(at) + put % get(at + 1) + b"0" for at in range(1, LEVELS) if at % 7
-    )
+    inner = b"".join(get(at) + put % get(at + 1) + b"0" for at in range(1, LEVELS) if at % 7)
     joints = b"".join(get(at) + put % get(at + 1) + b"0" for at in range(7, LEVELS, 7))
     return make + made + inner + joints + b"h\x01."
 
@@ -329,9 +327,7 @@ def test_a_chain_that_is_freed_recursively_is_bounded(
 def test_exceptions_in_one_another_are_bounded(tmp_path: Path) -> None:
     """OSError.filename holds an exception, and is freed on the C stack too."""
     make = global_("builtins", "OSError") + b"\x940X\x08\0\0\0filename\x940"
-    up = b"".join(
-        b"h\x00)R\x94}h\x01" + get(at) + b"sb0" for at in range(2, LEVELS)
-    )
+    up = b"".join(b"h\x00)R\x94}h\x01" + get(at) + b"sb0" for at in range(2, LEVELS))
     data = make + b"h\x00)R\x940" + up + get(LEVELS) + b"."
     assert outcome(data, tmp_path, base=["std", "exceptions"]).get("limit") == "max_depth"
 

@@ -454,10 +454,7 @@ impl World for NoteWorld<'_> {
     }
 
     fn readonly_buffer(&mut self, site: Site, buffer: Note) -> Made<Self> {
-        if !matches!(
-            buffer,
-            Note::External(_) | Note::Bytes(_) | Note::ByteArray(_)
-        ) {
+        if !matches!(buffer, Note::External(_)) {
             let kind = Kind::BadOperand("READONLY_BUFFER requires a buffer".into());
             self.uses.refuse_value(site, kind, "read-only buffer");
         }

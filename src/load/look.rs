@@ -142,12 +142,10 @@ impl PyWorld<'_, '_> {
             return Some(self.desk.last_type.1);
         }
         let known = || {
-            self.cache
-                .entry_at(address)
-                .filter(|id| {
-                    let entry = self.policy.entry(*id);
-                    entry.meaning == Meaning::Object || &*entry.module != "builtins"
-                })
+            self.cache.entry_at(address).filter(|id| {
+                let entry = self.policy.entry(*id);
+                entry.meaning == Meaning::Object || &*entry.module != "builtins"
+            })
         };
         self.desk.types.get(&address).copied().or_else(known)
     }
