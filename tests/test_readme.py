@@ -6,6 +6,8 @@ Fill the outputs in anew with ``python tests/test_readme.py``.
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import re
 import sys
 import traceback
@@ -30,14 +32,16 @@ def run(line: str, names: dict[str, Any]) -> str:
     printed: list[str] = []
     names["__builtins__"] = {**vars(sys.modules["builtins"])}
     hook, sys.displayhook = sys.displayhook, lambda value: printed.append(f"{value!r}\n")
+    output = io.StringIO()
     try:
-        exec(compile(tree, "README.md", "single"), names)
+        with contextlib.redirect_stdout(output):
+            exec(compile(tree, "README.md", "single"), names)
     except Exception as error:
         printed = ["Traceback (most recent call last):\n  ...\n"]
         printed += traceback.format_exception_only(error)
     finally:
         sys.displayhook = hook
-    return "".join(text for text in printed if text != "None\n")
+    return output.getvalue() + "".join(text for text in printed if text != "None\n")
 
 
 def rewritten(text: str) -> str:
