@@ -38,6 +38,8 @@ mod _picklist {
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]
+    use crate::python::inspect::inspect_pickles;
+    #[pymodule_export]
     use crate::python::limits::Limits;
     #[pymodule_export]
     use crate::python::policy::PyPolicy;

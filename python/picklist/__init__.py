@@ -118,39 +118,41 @@ from picklist.errors import (
 )
 
 if TYPE_CHECKING:
+    from picklist._inspection import GlobalUse, Inspection, inspect
     from picklist._preflight.check import check_picklable, explain, is_picklable
     from picklist._preflight.explained import explain_errors, guard_queue
     from picklist._preflight.report import Fix, Reason, Report
 
 __version__ = "0.1.0"
 
-# The preflight is imported when something is checked, and not before.
-_PREFLIGHT = {
-    "Fix": "report",
-    "Reason": "report",
-    "Report": "report",
-    "check_picklable": "check",
-    "explain": "check",
-    "explain_errors": "explained",
-    "guard_queue": "explained",
-    "is_picklable": "check",
+# The preflight and the inspector's reports are imported when they are used, and not before.
+_LAZY = {
+    "Fix": "_preflight.report",
+    "GlobalUse": "_inspection",
+    "Inspection": "_inspection",
+    "Reason": "_preflight.report",
+    "Report": "_preflight.report",
+    "check_picklable": "_preflight.check",
+    "explain": "_preflight.check",
+    "explain_errors": "_preflight.explained",
+    "guard_queue": "_preflight.explained",
+    "inspect": "_inspection",
+    "is_picklable": "_preflight.check",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PREFLIGHT:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    found: object = getattr(
-        importlib.import_module(f"picklist._preflight.{_PREFLIGHT[name]}"), name
-    )
+    found: object = getattr(importlib.import_module(f"picklist.{_LAZY[name]}"), name)
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PREFLIGHT})
+    return sorted({*globals(), *_LAZY})
 
 
 __all__ = [
@@ -230,6 +232,8 @@ __all__ = [
     "Fix",
     "ForbiddenCallError",
     "ForbiddenGlobalError",
+    "GlobalUse",
+    "Inspection",
     "LimitExceededError",
     "Limits",
     "MalformedPickleError",
@@ -254,6 +258,7 @@ __all__ = [
     "explain",
     "explain_errors",
     "guard_queue",
+    "inspect",
     "is_picklable",
     "load",
     "loads",

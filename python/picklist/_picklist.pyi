@@ -17,7 +17,9 @@ __all__ = [
     "Verdict",
     "Walk",
     "_genops",
+    "_inspect",
     "_opcodes",
+    "inspect_pickles",
     "kind_catalogue",
     "load",
     "loads",
@@ -297,7 +299,22 @@ class Policy:
     def __deepcopy__(self, _memo: Any, /) -> Self: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
+def inspect_pickles(
+    data: ReadableBuffer,
+    /,
+    policy: Policy | None = None,
+    *,
+    encoding: str = "ASCII",
+    persistent_load: bool = False,
+) -> tuple[list[tuple[int, str, str]], int, int]: ...
 def _opcodes() -> list[tuple[str, int, int, str]]: ...
+def _inspect(
+    data: bytes,
+    policy: Policy | None = None,
+    *,
+    limits: Limits | None = None,
+    persistent_load: bool = False,
+) -> str: ...
 def _genops(data: bytes, /) -> list[tuple[str, Any, int]]: ...
 
 @final

@@ -145,18 +145,23 @@ enum Depth {
 
 /// The full report on the pickle at the start of `data`.
 pub fn inspect(data: &[u8], policy: &Policy, options: &Options) -> Inspection {
+    inspect_to_end(data, policy, options).0
+}
+
+/// The full report, and where STOP ends the pickle, whether or not the machine came that far.
+fn inspect_to_end(data: &[u8], policy: &Policy, options: &Options) -> (Inspection, Option<usize>) {
     let mut survey = Survey::default();
     let mut inspection = run(data, policy, options, &[], Depth::Full);
     let seen = usize::try_from(inspection.size).unwrap_or(usize::MAX);
     // What is wrong with the bytes was found by the inspection; here they are only counted.
-    let _ = survey.walk(data.get(..seen).unwrap_or(data));
+    let end = survey.walk(data.get(..seen).unwrap_or(data)).ok().flatten();
     inspection.opcodes = survey.opcodes();
     inspection.protocol_needed = Some(survey.protocol());
-    inspection
+    (inspection, end)
 }
 
-/// Reports on all pickles that follow one another in `data`, as repeated `pickle.load` would read them. Ends after the
-/// first one whose end cannot be found.
+/// Reports on all pickles that follow one another in `data`, as repeated `pickle.load` would read them, each with all
+/// that follows it as trailing bytes. Ends after the first one whose end cannot be found.
 pub fn inspect_all<'a>(
     data: &'a [u8],
     policy: &'a Policy,
@@ -168,10 +173,9 @@ pub fn inspect_all<'a>(
         let rest = data
             .get(start..)
             .filter(|rest| !rest.is_empty() || start == 0)?;
-        let end = Survey::default().walk(rest).ok().flatten();
+        let (inspection, end) = inspect_to_end(rest, policy, options);
         from = end.map(|end| start + end);
-        let whole = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
-        Some((start as u64, inspect(whole, policy, options)))
+        Some((start as u64, inspection))
     })
 }
 

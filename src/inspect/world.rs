@@ -454,9 +454,16 @@ impl World for NoteWorld<'_> {
     }
 
     fn readonly_buffer(&mut self, site: Site, buffer: Note) -> Made<Self> {
-        if !matches!(buffer, Note::External(_)) {
-            let kind = Kind::BadOperand("READONLY_BUFFER requires a buffer".into());
-            self.uses.refuse_value(site, kind, "read-only buffer");
+        let free = self.policy.is_unrestricted();
+        let is_buffer = match buffer {
+            Note::External(_) => true,
+            Note::Bytes(_) | Note::ByteArray(_) => free,
+            _ => false,
+        };
+        if !is_buffer {
+            let why = "READONLY_BUFFER on a value that is no out-of-band buffer: it must follow NEXT_BUFFER";
+            self.uses
+                .refuse_value(site, Kind::BadType(why.into()), "read-only buffer");
         }
         Ok(Note::External(self.notes.node(Part::Items, &[], 1)?))
     }

@@ -105,6 +105,17 @@ pub enum Encoding {
     },
 }
 
+impl From<&Encoding> for inspect::Encoding {
+    fn from(encoding: &Encoding) -> Self {
+        match encoding {
+            Encoding::Ascii => Self::Ascii,
+            Encoding::Latin1 => Self::Latin1,
+            Encoding::Bytes => Self::Bytes,
+            Encoding::Codec { .. } => Self::Other,
+        }
+    }
+}
+
 /// What the caller of a load asked for, besides the policy.
 #[derive(Debug)]
 pub struct Options<'py> {
@@ -260,12 +271,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             } else {
                 inspect::Buffers::None
             },
-            encoding: match &self.options.encoding {
-                Encoding::Ascii => inspect::Encoding::Ascii,
-                Encoding::Latin1 => inspect::Encoding::Latin1,
-                Encoding::Bytes => inspect::Encoding::Bytes,
-                Encoding::Codec { .. } => inspect::Encoding::Other,
-            },
+            encoding: (&self.options.encoding).into(),
             strict: self.options.strict,
             limits: self.limits.clone(),
         };

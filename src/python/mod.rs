@@ -4,6 +4,7 @@ pub mod allow;
 pub mod doors;
 pub mod errors;
 pub mod functions;
+pub mod inspect;
 pub mod limits;
 pub mod memo;
 pub mod policy;

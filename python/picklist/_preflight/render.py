@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import html
-import urllib.parse
 from typing import TYPE_CHECKING, Any
+
+from picklist._documents import html_mark, html_report, sarif_artifact, sarif_log, sarif_rule
 
 from .catalogue import reasons
 
 if TYPE_CHECKING:
     from .report import Reason, Report
 
-SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 COLORS = {
     "error": "\x1b[1;31m",
     "warning": "\x1b[1;33m",
@@ -113,7 +113,6 @@ def as_html(report: Report) -> str:
     """Return a table for notebooks; everything escaped, nothing loaded from elsewhere."""
     rows = []
     for reason in report.reasons:
-        mark = "#b00020" if reason.severity == "error" else "#8a6d00"
         fixes = "".join(
             f"<li>{html.escape(fix.text)}"
             + (f"<pre>{html.escape(fix.code)}</pre>" if fix.code else "")
@@ -121,44 +120,32 @@ def as_html(report: Report) -> str:
             for fix in reason.fixes
         )
         rows.append(
-            f'<tr><td style="color:{mark};white-space:nowrap">{html.escape(reason.code)} '
-            f"{html.escape(reason.kind)}</td><td><code>{html.escape(reason.path)}</code></td>"
+            f"<tr>{html_mark(reason.severity, f'{reason.code} {reason.kind}')}"
+            f"<td><code>{html.escape(reason.path)}</code></td>"
             f"<td>{html.escape(reason.summary)}<br><i>{html.escape(reason.cause)}</i>"
             f"<details><summary>fixes</summary><ul>{fixes}</ul></details></td></tr>"
         )
-    table = f'<table style="text-align:left">{"".join(rows)}</table>' if rows else ""
-    size = f"<p>{html.escape(size_line(report))}</p>" if report.size else ""
-    return f"<div><p><b>{html.escape(headline(report))}</b></p>{table}{size}</div>"
+    return html_report(headline(report), rows, size_line(report) if report.size else "")
 
 
 def as_sarif(report: Report) -> dict[str, Any]:
     """Return a SARIF 2.1.0 log with one run."""
-    used = sorted({reason.code for reason in report.reasons})
     entries = reasons()
     rules = [
-        {
-            "id": code,
-            "name": entries[code].slug,
-            "shortDescription": {"text": entries[code].summary},
-            "fullDescription": {"text": entries[code].cause},
-            "help": {"text": "\n".join(entries[code].fixes)},
-            "defaultConfiguration": {"level": entries[code].severity},
-        }
-        for code in used
+        sarif_rule(
+            code,
+            name=entries[code].slug,
+            summary=entries[code].summary,
+            text=entries[code].cause,
+            level=entries[code].severity,
+            remedy="\n".join(entries[code].fixes),
+        )
+        for code in sorted({reason.code for reason in report.reasons})
     ]
-    return {
-        "$schema": SARIF_SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": {"name": "picklist", "rules": rules}},
-                "results": [_sarif_result(reason, used) for reason in report.reasons],
-            }
-        ],
-    }
+    return sarif_log(rules, map(_sarif_result, report.reasons))
 
 
-def _sarif_result(reason: Reason, used: list[str]) -> dict[str, Any]:
+def _sarif_result(reason: Reason) -> dict[str, Any]:
     fixes = "".join(f"\n- {fix.text}" for fix in reason.fixes)
     location: dict[str, Any] = {
         "logicalLocations": [{"fullyQualifiedName": reason.path, "kind": "object"}]
@@ -166,12 +153,11 @@ def _sarif_result(reason: Reason, used: list[str]) -> dict[str, Any]:
     file, _, line = reason.source.rpartition(":")
     if file and line.isdigit():
         location["physicalLocation"] = {
-            "artifactLocation": {"uri": urllib.parse.quote(file.replace("\\", "/"))},
+            "artifactLocation": sarif_artifact(file),
             "region": {"startLine": max(1, int(line))},
         }
     return {
         "ruleId": reason.code,
-        "ruleIndex": used.index(reason.code),
         "level": reason.severity,
         "message": {"text": f"{reason.path}: {reason.summary}. {reason.cause}{fixes}"},
         "locations": [location],
