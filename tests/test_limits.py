@@ -282,7 +282,7 @@ def test_a_declared_length_allocates_nothing(opcode: str, how: str, tmp_path: Pa
 DEFAULTDICT = global_("collections", "defaultdict") + b"\x940"
 DEQUE = global_("collections", "deque") + b"\x940"
 KINDS = {"defaultdict": (DEFAULTDICT, b"K\x01%bs"), "deque": (DEQUE, b"%ba")}
-LEVELS = 100_000
+LEVELS = 200_000
 
 
 def chain_up(kind: str) -> bytes:
@@ -321,7 +321,7 @@ def chain_pieces(kind: str) -> bytes:
 def test_a_chain_that_is_freed_recursively_is_bounded(
     kind: str, build: Callable[[str], bytes], tmp_path: Path
 ) -> None:
-    """100,000 levels overflow the C stack when they are freed, however they were built."""
+    """200,000 levels overflow the C stack when they are freed, however they were built."""
     assert outcome(build(kind), tmp_path).get("limit") == "max_depth"
 
 
