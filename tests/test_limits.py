@@ -302,9 +302,10 @@ def chain_down(kind: str) -> bytes:
 def chain_stack(kind: str) -> bytes:
     """All stand on the stack, empty, and go into one another from the top."""
     make, _ = KINDS[kind]
+    levels = LEVELS // 2  # twice as many empty deques are too much memory first
     if kind == "deque":
-        return make + b"h\x00)R" * LEVELS + b"a" * (LEVELS - 1) + b"."
-    return make + b"h\x00)R" + b"K\x01h\x00)R" * LEVELS + b"s" * LEVELS + b"."
+        return make + b"h\x00)R" * levels + b"a" * (levels - 1) + b"."
+    return make + b"h\x00)R" + b"K\x01h\x00)R" * levels + b"s" * levels + b"."
 
 
 def chain_pieces(kind: str) -> bytes:
