@@ -1,8 +1,8 @@
 """Run a load in a child process with a bound on its address space and its CPU time.
 
-The child first starts picklist and loads something small, then notes its memory, and may from there
-on take 128 bytes for each byte of input and 16 MiB, as ``Limits`` promises, besides the input and the
-slack that an allocator needs.  It answers with one line of JSON.
+The child first starts picklist and loads something small, then notes its memory, and may from
+there on take 128 bytes for each byte of input and 16 MiB, as ``Limits`` promises, besides the input
+and the slack that an allocator needs.  It answers with one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SECONDS = 1.0
 SECONDS_PER_BYTE = 0.2e-6
 MEMORY = 16 << 20
 MEMORY_PER_BYTE = 128
-# The child's own: the input twice, a slot of 16 bytes on a stack that doubles for what stands there,
-# glibc's arenas; and the time of a machine that does other things too.
+# The child's own: the input twice, a slot of 16 bytes on a stack that doubles for what stands
+# there, glibc's arenas; and the time of a machine that does other things too.
 OWN_PER_BYTE = 2 + 16
 SLACK = 96 << 20
 PATIENCE = 4.0

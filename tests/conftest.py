@@ -170,7 +170,7 @@ def warm(options: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def _pickle_as_it_came() -> Iterator[None]:
-    """Importing dill teaches pickle's Python pickler its own types; take that back after each test."""
+    """Importing dill teaches pickle's Python pickler its types; take that back after each test."""
     yield
     if "dill" in sys.modules:
         sys.modules["dill"].extend(use_dill=False)

@@ -8,12 +8,12 @@ For every mutant of the corpus:
 - under ``std``, it loads or raises one of the documented exceptions; nothing is imported; it takes
   at most 1 s and 0.2 us a byte; the inspector's verdict is the loader's; and a value that comes out
   is the one that ``pickle`` makes;
-- unrestricted, with a ``find_class`` of harmless names, it gives the value that ``pickle`` gives with
-  the same ``find_class``, or raises.
+- unrestricted, with a ``find_class`` of harmless names, it gives the value that ``pickle`` gives
+  with the same ``find_class``, or raises.
 
-``pickle`` itself only ever sees names of a fixed list through ``find_class``.  The work is done in a
-child with an address-space limit that writes each input to a file first, so that an input that ends
-the process is known.
+``pickle`` itself only ever sees names of a fixed list through ``find_class``.  The work is done in
+a child with an address-space limit that writes each input to a file first, so that an input that
+ends the process is known.
 """
 
 from __future__ import annotations

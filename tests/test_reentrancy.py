@@ -242,7 +242,7 @@ class Counting:
     ],
 )
 def test_a_file_is_read_in_growing_pieces(head: bytes) -> None:
-    """Three declared gigabytes are asked for piece by piece, each at most twice what came before."""
+    """Three declared gigabytes are asked for piece by piece, each at most twice the last."""
     file = Counting(head + b"x" * 1_000_000)
     with pytest.raises((picklist.UnsafePickleError, EOFError)):
         picklist.safe_load(file)
