@@ -147,6 +147,17 @@ pub fn utf8(py: Python<'_>, text: &[u8]) -> Make {
     made(py, object, 0)
 }
 
+/// What the characters of a str take: what `budget::size::text` finds from its bytes.
+#[inline]
+pub fn character_bytes(text: &Value) -> u64 {
+    debug_assert!(text.is_str());
+    // SAFETY: an exact str.
+    let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.object) };
+    // SAFETY: an exact str.
+    let width = unsafe { ffi::PyUnicode_KIND(text.object) };
+    length.unsigned_abs() as u64 * u64::from(width)
+}
+
 /// A str whose characters are the bytes.
 pub fn latin1(py: Python<'_>, text: &[u8]) -> Make {
     // SAFETY: pointer and length are one slice's; no error handler is needed, every byte decodes.
