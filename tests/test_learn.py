@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,19 @@ class TestForms:
         (places,) = learned.names.values()
         assert len(places) == 4
         assert places[-1] == "and in 6 more pickles"
+
+
+def test_files_are_opened_as_a_scan_does(tmp_path: Path) -> None:
+    path = tmp_path / "models.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "about")
+        archive.writestr("a.pkl", gzip.compress(pickle.dumps(samples.Point(1, 2))))
+    learned = picklist.learn_report(path)
+    assert learned.complete
+    (places,) = learned.names.values()
+    assert places[0].startswith(f"{path}!a.pkl: byte ")
+    path.write_bytes(path.read_bytes()[:-30])
+    assert not picklist.learn_report(path).complete
 
 
 def test_nothing_is_imported() -> None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from picklist._findings import Finding
 from picklist._inspection import GlobalUse, Inspection, inspect_stream
 from picklist._picklist import Allow, Policy, presets_with
+from picklist._scanning import judge
+from picklist.containers import streams
 from picklist.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -327,25 +329,29 @@ def learn_report(
     Parameters
     ----------
     samples : bytes-like, str or os.PathLike
-        Pickles, or files of them. A str is always a path.
+        Pickles, or files and archives of them. A str is always a path.
     base : str or iterable of str
         The presets to start from.
     """
-    read = []
+    read: list[Sample] = []
+    unread: list[Finding] = []
     for number, sample in enumerate(samples, 1):
-        if isinstance(sample, (str, os.PathLike)):
-            read.append(Sample(os.fspath(sample), Path(sample).read_bytes()))
-        else:
+        if not isinstance(sample, (str, os.PathLike)):
             read.append(Sample(f"sample {number}", sample))
-    return learn_from_samples(read, base)
-
-
-def learn_from_samples(samples: list[Sample], base: str | Iterable[str]) -> Learned:
-    """Learn from streams that are in memory."""
+            continue
+        with Path(sample).open("rb") as file:
+            for found in streams(file, os.fspath(sample)):
+                if isinstance(found, Finding):
+                    unread.append(found)
+                elif found.named or judge(found, os.fspath(sample))[0] or not found.member:
+                    place = (os.fspath(sample), found.member)
+                    read.append(Sample("!".join(filter(None, place)), found.data))
     bases = (base,) if isinstance(base, str) else tuple(base)
-    learner = _Learner(samples, bases)
+    learner = _Learner(read, bases)
     learner.run()
-    return learner.learned()
+    learned = learner.learned()
+    learned.unlearned += unread
+    return learned
 
 
 def learn(
@@ -360,7 +366,7 @@ def learn(
     Parameters
     ----------
     samples : bytes-like, str or os.PathLike
-        Pickles, or files of them. A str is always a path.
+        Pickles, or files and archives of them. A str is always a path.
     base : str or iterable of str
         The presets to start from.
 
