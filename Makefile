@@ -5,6 +5,7 @@
 #   make test      the Rust rooms without Python, then pytest on every interpreter found
 #   make lint      rustfmt, clippy, ruff, mypy, stubtest
 #   make bench     the table of speeds against pickle.loads
+#   make fuzz      mutants of the test corpus, for TIME seconds (60)
 #   make develop   .venv with the extension built in place, for working on it
 #   make clean     remove all of the above
 #
@@ -28,12 +29,12 @@ EXTRAS    := test$(if $(CI),$(comma)test-extra)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: develop demo test test-rust lint bench clean
+.PHONY: develop demo test test-rust lint bench fuzz clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
 ifeq ($(MAIN),)
-develop demo test lint bench:
+develop demo test lint bench fuzz:
 	@echo "$(REFERENCE) was not found (only: $(or $(VERSIONS),none)); install it or pass PYTHONS=" >&2; exit 1
 else
 
@@ -107,9 +108,20 @@ bench: .venv-$(notdir $(MAIN))/installed
 	.venv-$(notdir $(MAIN))/bin/python benches/run.py $(BENCH)
 	.venv-$(notdir $(MAIN))/bin/python benches/preflight.py
 
+# --- hostile input: mutants against pickle and the inspector, then libFuzzer where it is installed -------
+
+TIME ?= 60
+fuzz: .venv/built
+	PYTHONPATH=tests .venv/bin/python tests/fuzz_differential.py --time $(TIME) --keep fuzz/found
+	@if cargo fuzz --version >/dev/null 2>&1; then \
+	    for target in inspect pieces oracle; do \
+	        RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target -- -max_total_time=$(TIME) -max_len=4096 || exit 1; \
+	    done; \
+	else echo "cargo fuzz is not installed: the libFuzzer targets were not run"; fi
+
 endif
 
 clean:
-	rm -rf target .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis benches/out
+	rm -rf target fuzz/target fuzz/corpus fuzz/artifacts .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis benches/out
 	rm -f python/picklist/_picklist*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(Py_3_14)");
+    println!("cargo::rustc-check-cfg=cfg(Py_3_15)");
     #[cfg(feature = "python")]
     pyo3_build_config::use_pyo3_cfgs();
 }

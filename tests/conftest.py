@@ -168,6 +168,14 @@ def warm(options: dict[str, Any]) -> None:
             continue
 
 
+@pytest.fixture(autouse=True)
+def _pickle_as_it_came() -> Iterator[None]:
+    """Importing dill teaches pickle's Python pickler its types; take that back after each test."""
+    yield
+    if "dill" in sys.modules:
+        sys.modules["dill"].extend(use_dill=False)
+
+
 @pytest.fixture
 def nothing_ran() -> Iterator[NothingRan]:
     """Return the harness for hostile pickles."""

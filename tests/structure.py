@@ -100,6 +100,10 @@ def parts(a: Any, b: Any, path: str) -> tuple[str, list[Pair] | None]:
         trouble, pairs = mapping(a, b, path)
         if isinstance(a, collections.defaultdict):
             pairs.append((a.default_factory, b.default_factory, f"{path}.default_factory"))
+    if isinstance(a, slice):
+        composite = True
+        bounds = ("start", "stop", "step")
+        pairs += [(getattr(a, name), getattr(b, name), f"{path}.{name}") for name in bounds]
     if isinstance(a, BaseException):
         composite = True
         pairs.append((a.args, b.args, f"{path}.args"))

@@ -79,6 +79,8 @@ class FromFile:
     unpickler: Any = Unrestricted
     bad_stack_errors: tuple[type[Exception], ...] = (pickle.UnpicklingError,)
     truncated_errors: tuple[type[Exception], ...] = (pickle.UnpicklingError,)
+    truncated_data_error: tuple[Any, str] = (pickle.UnpicklingError, "truncated")
+    size_overflow_error: tuple[Any, str] = (OverflowError, "exceeds system's maximum size")
     dumps = dumps_with(pickle.Pickler)
 
     def loads(self, data: bytes, **options: Any) -> Any:
@@ -103,6 +105,8 @@ class FromBytes(FromFile):
         IndexError,
         ImportError,
     )
+    truncated_data_error = ((pickle.UnpicklingError, EOFError), "")
+    size_overflow_error = ((OverflowError, pickle.UnpicklingError), "")
 
     def loads(self, data: bytes, **options: Any) -> Any:
         """Load one pickle."""

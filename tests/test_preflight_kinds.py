@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 import picklist
-import preflight_kinds
 import preflight_third_party
 from picklist import Fix, Reason
-from preflight_kinds import KINDS, Holder, Kind, needs
+from preflight_kinds import KINDS, THEMES, Holder, Kind, needs
 
 
 @pytest.fixture
@@ -122,8 +121,9 @@ def with_methods(fix: Fix, reason: Reason, holder: Holder) -> Iterator[Any]:
 def defined(fix: Fix, reason: Reason, holder: Holder) -> Iterator[Any]:
     """The definition in a module of its own, and its name in place of the culprit."""
     module = types.ModuleType("preflight_defined")
-    module.__dict__.update(vars(preflight_kinds))
-    module.__dict__.update(vars(preflight_third_party), __name__="preflight_defined")
+    for theme in (*THEMES, preflight_third_party):
+        module.__dict__.update(vars(theme))
+    module.__dict__["__name__"] = "preflight_defined"
     sys.modules[module.__name__] = module
     try:
         exec(textwrap.dedent(fix.code), module.__dict__)

@@ -252,3 +252,36 @@ def test_empty_containers_and_states() -> None:
     for program in ([*new("Plain"), EMPTY_DICT, BUILD], [*new("MyList"), MARK, APPENDS]):
         picklist.safe_loads(asm(PROTO(4), *program), allow=allow)
     assert picklist.safe_loads(asm(PROTO(4), EMPTY_LIST, TUPLE1), allow=allow) == ([],)
+
+
+class TestClassesThatChange:
+    """What a policy knows of a class is distrusted as soon as the class changes."""
+
+    @staticmethod
+    def load(policy: picklist.Policy, data: bytes) -> Any:
+        return picklist.safe_loads(data, policy=policy)
+
+    def test_a_property_is_never_set_through(self) -> None:
+        cls = type("Changing", (), {"__module__": __name__, "__qualname__": "Changing"})
+        seen: list[object] = []
+        globals()["Changing"] = cls
+        instances = [cls() for _ in range(8)]
+        for instance in instances:
+            instance.__dict__.update(x=1, y=2)
+        data = pickle.dumps(instances)
+        policy = picklist.Policy([cls])
+        assert [vars(one) for one in self.load(policy, data)] == [{"x": 1, "y": 2}] * 8
+        cls.y = property(lambda self: 0, lambda self, value: seen.append(value))
+        assert [vars(one) for one in self.load(policy, data)] == [{"x": 1, "y": 2}] * 8
+        assert seen == []
+
+    def test_a_setstate_that_came_later_is_called(self) -> None:
+        cls = type("Changing", (), {"__module__": __name__, "__qualname__": "Changing"})
+        globals()["Changing"] = cls
+        instance = cls()
+        instance.__dict__.update(x=1, y=2)
+        data = pickle.dumps([instance] * 3)
+        policy = picklist.Policy([cls])
+        self.load(policy, data)
+        cls.__setstate__ = lambda self, state: vars(self).update(state, late=True)
+        assert vars(self.load(policy, data)[0]) == vars(pickle.loads(data)[0])

@@ -102,8 +102,12 @@ impl Look for NoteWorld<'_> {
         Some((fields.next()??, fields.next()??, fields.next()??))
     }
 
-    /// Nothing is imported here, so no class is known: the loader asks again.
-    fn enum_value(&self, _: EntryId, _: &Note) -> Option<bool> {
+    /// Nothing is imported here, so no class is known but the one of the standard library: the loader asks again.
+    fn enum_value(&self, entry: EntryId, value: &Note) -> Option<bool> {
+        let entry = self.policy.entry(entry);
+        if (&*entry.module, &*entry.name) == ("uuid", "SafeUUID") {
+            return Some(matches!(value, Note::None | Note::Int(0 | -1)));
+        }
         None
     }
 

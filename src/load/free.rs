@@ -226,7 +226,8 @@ impl<'py> PyWorld<'_, 'py> {
 
     /// READONLY_BUFFER.
     pub(super) fn make_readonly(&mut self, buffer: Value) -> Made<Self> {
-        if !matches!(buffer.tag(), Tag::External | Tag::Free) {
+        if !self.free && !matches!(buffer.tag(), Tag::External | Tag::Free) || !buffer.has_object()
+        {
             return Err(Kind::BadType(
                 "READONLY_BUFFER on a value that is no out-of-band buffer: it must follow NEXT_BUFFER".into(),
             )

@@ -77,10 +77,15 @@ impl Cache {
         self.by_address.lock().ok()?.get(&address).copied()
     }
 
-    /// Puts an object that the caller of the policy handed over.
-    pub fn put(&self, policy: &Policy, id: EntryId, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.resolve_with(policy, id, object.py(), || Ok(object.clone()))
-            .map(|_| ())
+    /// Puts an object that the caller of the policy handed over. Whether the cache keeps a reference to that very object:
+    /// the collector must be told of each reference once and of no other.
+    pub fn put(&self, policy: &Policy, id: EntryId, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let mut stored = false;
+        self.resolve_with(policy, id, object.py(), || {
+            stored = true;
+            Ok(object.clone())
+        })?;
+        Ok(stored)
     }
 
     /// The entry's object, imported where it was not yet. That a name does not exist, or is a module's, is said as a
@@ -119,15 +124,6 @@ impl Cache {
                 shape,
             })
         })
-    }
-
-    /// The objects held, for the garbage collector.
-    pub fn traverse(&self, py: Python<'_>, mut visit: impl FnMut(&Py<PyAny>)) {
-        for slot in &self.slots {
-            if let Some(resolved) = slot.get(py) {
-                visit(&resolved.object);
-            }
-        }
     }
 }
 

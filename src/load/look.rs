@@ -9,7 +9,7 @@ use pyo3::types::{
 use super::ffi::{self, Tag, Value};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
-use crate::policy::{EntryId, Look, View};
+use crate::policy::{EntryId, Look, Meaning, View};
 
 impl Look for PyWorld<'_, '_> {
     type Value = Value;
@@ -136,15 +136,16 @@ impl PyWorld<'_, '_> {
         }
     }
 
-    /// The entry whose exact class that is. Builtin types are values here: their instances are plain.
+    /// The entry whose exact class that is. The native builtin types are values here: their instances are plain.
     pub(super) fn entry_of_type(&self, address: usize) -> Option<EntryId> {
         if self.desk.last_type.0 == address {
             return Some(self.desk.last_type.1);
         }
         let known = || {
-            self.cache
-                .entry_at(address)
-                .filter(|id| &*self.policy.entry(*id).module != "builtins")
+            self.cache.entry_at(address).filter(|id| {
+                let entry = self.policy.entry(*id);
+                entry.meaning == Meaning::Object || &*entry.module != "builtins"
+            })
         };
         self.desk.types.get(&address).copied().or_else(known)
     }

@@ -83,9 +83,17 @@ impl Shape {
     /// The `__setstate__` in effect for a class, to be called with instance and state.
     pub fn setstate<'py>(&self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.setstate {
-            Setstate::None => Ok(None),
-            Setstate::Exception | Setstate::Own => Ok(Some(class.getattr("__setstate__")?)),
+            Setstate::None if owner(class, "__setstate__")?.is_none() => Ok(None),
+            // A class that was given one after the policy met it: `pickle` would call it.
+            Setstate::None | Setstate::Exception | Setstate::Own => {
+                Ok(Some(class.getattr("__setstate__")?))
+            }
         }
+    }
+
+    /// Whether the class has got a `__setstate__` since this was found: it is Python code that nobody counted on.
+    pub fn gained_setstate(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
+        Ok(self.setstate == Setstate::None && owner(class, "__setstate__")?.is_some())
     }
 
     /// What the object is granted when it is allowed plainly: what its own pickles need, and no more.

@@ -65,7 +65,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No bound on anything, as `pickle` has none: for trusted data. The int digits stay: the interpreter has them too.
+    /// No bound on anything, as `pickle` has none: for trusted data. The interpreter's own bound on int digits stays.
     pub fn unlimited() -> Self {
         Self {
             max_depth: u32::MAX,

@@ -93,7 +93,8 @@ impl<V: Default> Machine<V> {
         from: usize,
     ) -> Done<W> {
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
+        // Nothing to add is no reason not to look at the target, from 3.15 on.
+        if !items.is_empty() || cfg!(Py_3_15) {
             self.budget.memory(items.len() as u64 * size::REFERENCE)?;
             world.extend(site, &mut self.budget, target, items)?;
             self.stack.truncate(from);
@@ -188,7 +189,8 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         let from = self.end_mark(world)?;
         let (target, items) = target(&mut self.stack, &self.marks, from)?;
-        if !items.is_empty() {
+        // Nothing to add is no reason not to look at the target, from 3.15 on.
+        if !items.is_empty() || cfg!(Py_3_15) {
             self.budget.memory(items.len() as u64 * size::SET_ITEM)?;
             world.add_items(site, &mut self.budget, target, items)?;
             self.stack.truncate(from);

@@ -218,7 +218,8 @@ impl<'py> Walker<'py> {
     ) -> PyResult<()> {
         for (index, item) in items.try_iter()?.enumerate() {
             let item = item?;
-            let Ok(pair) = item.cast::<PyTuple>() else {
+            let pair = item.cast::<PyTuple>().ok();
+            let Some(pair) = pair.filter(|pair| pair.len() == 2) else {
                 let text = "dict items iterator must return 2-tuples";
                 self.fail(
                     node,
@@ -227,15 +228,6 @@ impl<'py> Walker<'py> {
                 );
                 break;
             };
-            if pair.len() != 2 {
-                let text = "dict items iterator must return 2-tuples";
-                self.fail(
-                    node,
-                    "bad-reduce",
-                    PyString::new(self.py, text).into_any().unbind(),
-                );
-                break;
-            }
             let (key, value) = (pair.get_item(0)?, pair.get_item(1)?);
             let name = key.clone().unbind();
             self.child(key, node, bytes, || Edge::at(Step::DictKey, index));

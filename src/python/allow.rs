@@ -69,12 +69,12 @@ impl Allow {
         add: bool,
         fields: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let grant = grant(
-            target.py(),
+        Self::make(
+            target,
             [call, new, state, fields],
             [append, items, add],
-        )?;
-        Self::make(target, grant, false)
+            false,
+        )
     }
 
     /// Grant a name that lets the writer of a pickle do anything: ``Allow.dangerously("os.getenv", call="(str)")``.
@@ -94,12 +94,12 @@ impl Allow {
         add: bool,
         fields: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let grant = grant(
-            target.py(),
+        Self::make(
+            target,
             [call, new, state, fields],
             [append, items, add],
-        )?;
-        Self::make(target, grant, true)
+            true,
+        )
     }
 
     /// The module, as pickles write it.
@@ -153,7 +153,7 @@ impl Allow {
         } else {
             class
         };
-        let keywords = keywords(py, &self.grant)?;
+        let keywords = to_dict(py, &self.grant)?;
         let partial = py.import("functools")?.getattr("partial")?;
         let make = partial.call((constructor,), Some(&keywords))?;
         (make, (self.target.to_python(py)?,)).into_pyobject(py)
@@ -165,7 +165,13 @@ impl Allow {
 }
 
 impl Allow {
-    fn make(target: &Bound<'_, PyAny>, grant: Grant, dangerously: bool) -> PyResult<Self> {
+    fn make(
+        target: &Bound<'_, PyAny>,
+        said: [Option<&Bound<'_, PyAny>>; 4],
+        fills: [bool; 3],
+        dangerously: bool,
+    ) -> PyResult<Self> {
+        let grant = grant(target.py(), said, fills)?;
         let allow = Self {
             target: Target::of(target)?,
             grant,
@@ -189,35 +195,61 @@ impl Allow {
     }
 }
 
-/// The entry as it would be typed.
-pub fn describe(path: &str, grant: &Grant, dangerously: bool) -> String {
+/// The value of a keyword of the constructor.
+enum Word<'a> {
+    True,
+    Text(String),
+    Names(Vec<&'a str>),
+    Except(Vec<&'a str>),
+}
+
+/// The grant as keywords of the constructor.
+fn keywords(grant: &Grant) -> Vec<(&'static str, Word<'_>)> {
     let has = |right| grant.rights.contains(right);
-    let mut parts = vec![format!("{path:?}")];
+    let mut given = Vec::new();
     for (right, name, contract) in [
         (Rights::CALL, "call", &grant.call),
         (Rights::NEW, "new", &grant.new),
     ] {
         if has(right) && *contract == Contract::anything() {
-            parts.push(format!("{name}=True"));
+            given.push((name, Word::True));
         } else if has(right) {
-            parts.push(format!("{name}={:?}", contract.to_string()));
+            given.push((name, Word::Text(contract.to_string())));
         }
     }
     if has(Rights::STATE) {
-        parts.push(match &grant.fields {
-            Fields::Any => "state=True".to_owned(),
-            Fields::Setstate | Fields::Values(_) => "state=\"setstate\"".to_owned(),
-            Fields::Only(names) => format!("state={:?}", names.iter().collect::<Vec<_>>()),
-            Fields::Except(names) => {
-                let names: Vec<_> = names.iter().collect();
-                format!("state={{\"except\": {names:?}}}")
-            }
-        });
+        let state = match &grant.fields {
+            Fields::Any => Word::True,
+            Fields::Setstate | Fields::Values(_) => Word::Text("setstate".to_owned()),
+            Fields::Only(names) => Word::Names(names.iter().map(AsRef::as_ref).collect()),
+            Fields::Except(names) => Word::Except(names.iter().map(AsRef::as_ref).collect()),
+        };
+        given.push(("state", state));
     }
     for (right, name) in FILLS {
         if has(right) {
-            parts.push(format!("{name}=True"));
+            given.push((name, Word::True));
         }
+    }
+    given
+}
+
+const FILLS: [(Rights, &str); 3] = [
+    (Rights::APPEND, "append"),
+    (Rights::ITEMS, "items"),
+    (Rights::ADD, "add"),
+];
+
+/// The entry as it would be typed.
+pub fn describe(path: &str, grant: &Grant, dangerously: bool) -> String {
+    let mut parts = vec![format!("{path:?}")];
+    for (name, word) in keywords(grant) {
+        parts.push(match word {
+            Word::True => format!("{name}=True"),
+            Word::Text(text) => format!("{name}={text:?}"),
+            Word::Names(names) => format!("{name}={names:?}"),
+            Word::Except(names) => format!("{name}={{\"except\": {names:?}}}"),
+        });
     }
     let constructor = if dangerously {
         "Allow.dangerously"
@@ -227,42 +259,19 @@ pub fn describe(path: &str, grant: &Grant, dangerously: bool) -> String {
     format!("{constructor}({})", parts.join(", "))
 }
 
-const FILLS: [(Rights, &str); 3] = [
-    (Rights::APPEND, "append"),
-    (Rights::ITEMS, "items"),
-    (Rights::ADD, "add"),
-];
-
-/// The grant as keywords of the constructor.
-fn keywords<'py>(py: Python<'py>, grant: &Grant) -> PyResult<Bound<'py, PyDict>> {
-    let has = |right| grant.rights.contains(right);
+/// The keywords as Python passes them.
+fn to_dict<'py>(py: Python<'py>, grant: &Grant) -> PyResult<Bound<'py, PyDict>> {
     let given = PyDict::new(py);
-    for (right, name, contract) in [
-        (Rights::CALL, "call", &grant.call),
-        (Rights::NEW, "new", &grant.new),
-    ] {
-        if has(right) && *contract == Contract::anything() {
-            given.set_item(name, true)?;
-        } else if has(right) {
-            given.set_item(name, contract.to_string())?;
-        }
-    }
-    if has(Rights::STATE) {
-        let names = |names: &BTreeSet<Box<str>>| names.iter().map(ToString::to_string).collect();
-        match &grant.fields {
-            Fields::Any => given.set_item("state", true)?,
-            Fields::Setstate | Fields::Values(_) => given.set_item("state", "setstate")?,
-            Fields::Only(only) => given.set_item::<_, Vec<String>>("state", names(only))?,
-            Fields::Except(except) => {
+    for (name, word) in keywords(grant) {
+        match word {
+            Word::True => given.set_item(name, true)?,
+            Word::Text(text) => given.set_item(name, text)?,
+            Word::Names(names) => given.set_item(name, names)?,
+            Word::Except(names) => {
                 let state = PyDict::new(py);
-                state.set_item::<_, Vec<String>>("except", names(except))?;
-                given.set_item("state", state)?;
+                state.set_item("except", names)?;
+                given.set_item(name, state)?;
             }
-        }
-    }
-    for (right, name) in FILLS {
-        if has(right) {
-            given.set_item(name, true)?;
         }
     }
     Ok(given)

@@ -49,7 +49,9 @@ struct Setup {
 ///     As for :func:`safe_loads`.
 #[pyclass(module = "picklist", subclass, dict, weakref)]
 pub struct Unpickler {
-    setup: Option<Setup>,
+    /// Boxed, so that zeroed memory reads as `None`: from Python 3.11 to 3.12 the interpreter makes an instance's
+    /// `__dict__` before PyO3 has written this, and the collector may run, and traverse it, in between.
+    setup: Option<Box<Setup>>,
     memo: Kept<Memo<Value>>,
     /// Bytes read for good that belong to the next pickle: the rest of a frame.
     buffer: Vec<u8>,
@@ -110,14 +112,14 @@ impl Unpickler {
         }
         this.clear_memo(py);
         this.buffer.clear();
-        this.setup = Some(Setup {
+        this.setup = Some(Box::new(Setup {
             file: file.clone().unbind(),
             policy: policy.unbind(),
             limits: limits.map(|limits| limits.inner.clone()),
             fix_imports,
             encoding: encoding_of(encoding, errors),
             buffers,
-        });
+        }));
         Ok(())
     }
 

@@ -12,6 +12,7 @@ const I64_DIGITS: usize = 18;
 
 /// INT's and LONG's text: `-?(0|[1-9][0-9]*)`, for 3.14 and later `-?[0-9]+`.
 pub(super) fn integer(text: &[u8]) -> Result<Op<'_>, Kind> {
+    let text = if cfg!(Py_3_15) { unsigned(text) } else { text };
     if !is_decimal(text) {
         return Err(Kind::BadInt(text.to_vec()));
     }
@@ -27,6 +28,15 @@ pub(super) fn integer(text: &[u8]) -> Result<Op<'_>, Kind> {
     } else {
         magnitude
     }))
+}
+
+/// Without leading blanks and a plus sign, which CPython reads alike in both of its readers from 3.15 on.
+fn unsigned(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii_start();
+    match text {
+        [b'+', rest @ ..] if rest.first().is_some_and(u8::is_ascii_digit) => rest,
+        text => text,
+    }
 }
 
 /// GET's and PUT's text, with the leading zeros that `int()` allows at base 10.

@@ -367,10 +367,10 @@ def _bad_reduce(places: Places, chain: Sequence[Link], text: str) -> Reason:
     if is_editable(cls):
         arguments = remedies.constructor_arguments(culprit, "__init__")
         if arguments is not None:
-            items = "".join(f"self.{name}, " for name in arguments).rstrip()
+            items = remedies.self_items(arguments)
             code = f"def __reduce__(self):\n    return type(self), ({items})\n"
             shown = f"return type(self), ({items}) from {short_name(cls)}.__reduce__"
-            fixes.append(Fix(shown, code, "methods", short_name(cls)))
+            fixes.append(remedies.methods(cls, shown, code))
         fixes.append(remedies.reduce_by_state(cls))
     fixes.extend(_drop_fixes(chain))
     return reason("PKL170", places, chain, summary=summary, fixes=fixes, source=class_source(cls))
@@ -379,8 +379,12 @@ def _bad_reduce(places: Places, chain: Sequence[Link], text: str) -> Reason:
 def _raised(places: Places, chain: Sequence[Link], culprit: Any, error: Any) -> Reason:
     cls = type(culprit)
     drop = _drop_fixes(chain)
-    if isinstance(error, RecursionError):
-        text = f"{type_name(cls)}: its own code recurses without end"
+    recursion = isinstance(error, RecursionError)
+    if recursion or own_code(cls) or raised_in_python(error):
+        if recursion:
+            text = f"{type_name(cls)}: its own code recurses without end"
+        else:
+            text = f"{type_name(cls)}: {raising_method(error)} raises {exception_text(error)}"
         return reason(
             "PKL171",
             places,
@@ -388,18 +392,7 @@ def _raised(places: Places, chain: Sequence[Link], culprit: Any, error: Any) -> 
             summary=text,
             fixes=[*_own_code_fixes(cls), *drop],
             original=error,
-            source=class_source(cls),
-        )
-    if own_code(cls) or raised_in_python(error):
-        text = f"{type_name(cls)}: {raising_method(error)} raises {exception_text(error)}"
-        return reason(
-            "PKL171",
-            places,
-            chain,
-            summary=text,
-            fixes=[*_own_code_fixes(cls), *drop],
-            original=error,
-            source=raising_place(error) or class_source(cls),
+            source=(None if recursion else raising_place(error)) or class_source(cls),
         )
     if places.protocol < 2 and remedies.slot_names(cls):
         text = f"{type_name(cls)} has __slots__, which need protocol 2 or later"
@@ -426,12 +419,7 @@ def remedies_getstate_for_slots(cls: type) -> Fix:
         "    for name, value in state.items():\n"
         "        object.__setattr__(self, name, value)\n"
     )
-    return Fix(
-        f"{short_name(cls)}.__getstate__ that reads the slots",
-        code,
-        "methods",
-        short_name(cls),
-    )
+    return remedies.methods(cls, f"{short_name(cls)}.__getstate__ that reads the slots", code)
 
 
 def _own_code_fixes(cls: type) -> list[Fix]:

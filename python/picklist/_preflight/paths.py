@@ -244,21 +244,22 @@ def _frames(holder: Any) -> Iterator[tuple[str, object]]:
                     yield f"{{}}.iloc[{index}, {column}]", value
 
 
+def _sequence_items(
+    holder: Any, base: type[list[Any] | tuple[Any, ...]]
+) -> Iterator[tuple[str, object]]:
+    stock = find_in_class(type(holder), "__getitem__") is base.__getitem__
+    for index, value in enumerate(base.__iter__(holder)):
+        yield (
+            f"{{}}[{index}]" if stock else f"{base.__name__}.__getitem__({{}}, {index})",
+            value,
+        )
+
+
 def _items(holder: object) -> Iterator[tuple[str, object]]:
     if is_a(holder, list):
-        stock = find_in_class(type(holder), "__getitem__") is list.__getitem__
-        for index, value in enumerate(list.__iter__(holder)):
-            yield (
-                f"{{}}[{index}]" if stock else f"list.__getitem__({{}}, {index})",
-                value,
-            )
+        yield from _sequence_items(holder, list)
     elif is_a(holder, tuple):
-        stock = find_in_class(type(holder), "__getitem__") is tuple.__getitem__
-        for index, value in enumerate(tuple.__iter__(holder)):
-            yield (
-                f"{{}}[{index}]" if stock else f"tuple.__getitem__({{}}, {index})",
-                value,
-            )
+        yield from _sequence_items(holder, tuple)
     elif is_a(holder, dict):
         stock = find_in_class(type(holder), "__getitem__") is dict.__getitem__
         for index, (key, value) in enumerate(list(dict.items(holder))):

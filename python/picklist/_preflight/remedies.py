@@ -213,6 +213,16 @@ def variable_of(value: object, module_name: object) -> str | None:
 STATE_COPY = "self.__dict__.copy()"
 
 
+def methods(cls: type, text: str, code: str) -> Fix:
+    """Return the fix of adding methods to a class."""
+    return Fix(text, code, "methods", short_name(cls))
+
+
+def self_items(names: Sequence[str]) -> str:
+    """Return the items of a tuple of attributes: `self.x, self.y,`."""
+    return "".join(f"self.{name}, " for name in names).rstrip()
+
+
 def reduce_by_state(cls: type) -> Fix:
     """Return a reducer that always is what a pickler accepts."""
     own = find_in_class(cls, "__reduce_ex__") is not object.__dict__["__reduce_ex__"]
@@ -222,17 +232,13 @@ def reduce_by_state(cls: type) -> Fix:
         f"def {method}({parameters}):\n"
         f"    return copyreg.__newobj__, (type(self),), {STATE_COPY}\n"
     )
-    name = short_name(cls)
-    return Fix(f"{name}.{method} that stores the attributes", code, "methods", name)
+    return methods(cls, f"{short_name(cls)}.{method} that stores the attributes", code)
 
 
 def getstate_by_dict(cls: type) -> Fix:
     code = f"def __getstate__(self):\n    return {STATE_COPY}\n"
-    return Fix(
-        f"{short_name(cls)}.__getstate__ that stores the attributes as they are",
-        code,
-        "methods",
-        short_name(cls),
+    return methods(
+        cls, f"{short_name(cls)}.__getstate__ that stores the attributes as they are", code
     )
 
 
@@ -270,17 +276,17 @@ def for_exception(error: BaseException) -> list[Fix]:
         fixes.append(Fix(f"{text}   so that self.args matches"))
     arguments = constructor_arguments(error, "__init__")
     if arguments:
-        items = "".join(f"self.{name}, " for name in arguments).rstrip()
+        items = self_items(arguments)
         code = f"def __reduce__(self):\n    return type(self), ({items})\n"
         text = f"{short_name(cls)}.__reduce__: return type(self), ({items})"
-        fixes.append(Fix(text, code, "methods", short_name(cls)))
+        fixes.append(methods(cls, text, code))
     code = (
         "import copyreg\n\n"
         "def __reduce__(self):\n"
         "    return copyreg.__newobj__, (type(self), *self.args), self.__dict__.copy()\n"
     )
     text = f"{short_name(cls)}.__reduce__ that does not call __init__ when loading"
-    fixes.append(Fix(text, code, "methods", short_name(cls)))
+    fixes.append(methods(cls, text, code))
     return fixes
 
 
@@ -299,17 +305,17 @@ def for_new(value: object) -> list[Fix]:
     fixes = []
     arguments = constructor_arguments(value, "__new__")
     if arguments:
-        items = "".join(f"self.{name}, " for name in arguments).rstrip()
+        items = self_items(arguments)
         code = f"def __getnewargs_ex__(self):\n    return ({items}), {{}}\n"
         text = f"{short_name(cls)}.__getnewargs_ex__: return ({items}), {{}}"
-        fixes.append(Fix(text, code, "methods", short_name(cls)))
+        fixes.append(methods(cls, text, code))
     if find_in_class(cls, "__new__") is not None and mro(cls)[1:] == (object,):
         code = (
             "def __reduce__(self):\n"
             "    return object.__new__, (type(self),), self.__dict__.copy()\n"
         )
         text = f"{short_name(cls)}.__reduce__ that does not call __new__ when loading"
-        fixes.append(Fix(text, code, "methods", short_name(cls)))
+        fixes.append(methods(cls, text, code))
     fixes.append(Fix("give the arguments of __new__ defaults"))
     return fixes
 
@@ -342,11 +348,8 @@ def for_container(value: object) -> list[Fix]:
     base, fill = ("dict", "update") if is_a(value, dict) else ("list", "extend")
     code = STATE_FIRST.format(base=base, fill=fill)
     return [
-        Fix(
-            f"{short_name(cls)}.__setstate__ that sets attributes first, then the items",
-            code,
-            "methods",
-            short_name(cls),
+        methods(
+            cls, f"{short_name(cls)}.__setstate__ that sets attributes first, then the items", code
         ),
         Fix(f"set the attributes in {short_name(cls)}.__new__, which loading does call"),
     ]

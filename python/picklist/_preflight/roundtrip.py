@@ -111,11 +111,10 @@ def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fi
     if find_in_class(cls, "__getattr__") is not None and (
         isinstance(error, RecursionError) or "__getattr__" in methods
     ):
-        fix = Fix(
+        fix = remedies.methods(
+            cls,
             f"{short_name(cls)}.__setstate__, found on the class before __getattr__ is asked",
             remedies.SETSTATE_BY_DICT,
-            "methods",
-            short_name(cls),
         )
         guard = Fix("in __getattr__: raise AttributeError(name) for names that start with '__'")
         return "PKL212", [fix, guard]
@@ -123,30 +122,23 @@ def _judge(value: object, cls: type, error: BaseException) -> tuple[str, list[Fi
     if isinstance(error, TypeError) and isinstance(new, staticmethod) and not methods:
         return "PKL211", remedies.for_new(value)
     if "__setattr__" in methods or type(error).__name__ == "FrozenInstanceError":
-        fix = Fix(
+        fix = remedies.methods(
+            cls,
             f"{short_name(cls)}.__setstate__ with object.__setattr__",
             remedies.SETSTATE_BY_OBJECT,
-            "methods",
-            short_name(cls),
         )
         other = Fix("@dataclass(frozen=True, slots=True), which brings both methods")
         return "PKL213", [fix, other]
     if is_a(value, list, dict) and methods & {"append", "extend", "__setitem__"}:
         return "PKL214", remedies.for_container(value)
     if methods & {"__hash__", "__eq__"}:
-        fix = Fix(
-            "hash by identity",
-            "__hash__ = object.__hash__\n",
-            "methods",
-            short_name(cls),
-        )
+        fix = remedies.methods(cls, "hash by identity", "__hash__ = object.__hash__\n")
         made = Fix("define __getnewargs__ and set in __new__ what __hash__ reads")
         return "PKL215", [fix, made]
-    fix = Fix(
+    fix = remedies.methods(
+        cls,
         f"{short_name(cls)}.__reduce__ that stores the attributes",
         remedies.reduce_by_state(cls).code + "\n" + remedies.SETSTATE_BY_DICT,
-        "methods",
-        short_name(cls),
     )
     repair = Fix(f"repair {raising_method(error)}: it raises {exception_text(error)}")
     return "PKL217", [repair, fix]

@@ -130,12 +130,7 @@ def _identity(places: Places, target: Target, node: int, value: Any) -> Iterator
             return
         text = f"the sentinel {variable}: its clone is another object"
         code = f"def __reduce__(self):\n    return {variable!r}\n"
-        fix = Fix(
-            f"{short_name(cls)}.__reduce__: return {variable!r}",
-            code,
-            "methods",
-            short_name(cls),
-        )
+        fix = remedies.methods(cls, f"{short_name(cls)}.__reduce__: return {variable!r}", code)
         chain = places.chain(node)
         yield reason("PKL311", places, chain, summary=text, fixes=[fix], source=class_source(cls))
         return
@@ -183,12 +178,7 @@ def _dropped(places: Places, target: Target, node: int, value: Any) -> Iterator[
     code = f"def __setstate__(self, state):\n    self.__dict__.update(state)\n{lines}"
     shown = ", ".join(map(str, lost))
     fixes = [
-        Fix(
-            f"set {shown} in {short_name(cls)}.__setstate__",
-            code,
-            "methods",
-            short_name(cls),
-        ),
+        remedies.methods(cls, f"set {shown} in {short_name(cls)}.__setstate__", code),
         Fix(f"give {shown} a default at class level"),
     ]
     yield reason(

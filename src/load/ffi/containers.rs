@@ -55,7 +55,8 @@ pub fn list_extend(py: Python<'_>, list: &Value, items: &mut [Value]) -> PyResul
     let list = unsafe { &mut *target };
     let length = list.ob_base.ob_size.unsigned_abs();
     let needed = length + items.len();
-    if needed > list.allocated.unsigned_abs() {
+    // Signed: a list that another thread is sorting has no items and says -1.
+    if needed.cast_signed() > list.allocated {
         // The growth of `list_resize`, so that later appends stay amortised.
         let room = if length == 0 {
             needed

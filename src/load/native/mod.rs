@@ -80,10 +80,13 @@ impl<'py> PyWorld<'_, 'py> {
             }
         }
         let class = self.class(id)?;
-        let args = ffi::tuple(self.py, args, Survey::of(args))?;
-        let object = class
-            .call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
-            .map_err(|e| self.bad_value(e))?;
+        let object = if args.is_empty() {
+            class.call0()
+        } else {
+            let args = ffi::tuple(self.py, args, Survey::of(args))?;
+            class.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)
+        };
+        let object = object.map_err(|error| self.bad_keys(native, error))?;
         Ok(self.native_value(id, object))
     }
 
@@ -105,6 +108,19 @@ impl<'py> PyWorld<'_, 'py> {
             ) => Value::plain(object),
             _ => self.made(object, id),
         }
+    }
+
+    /// A constructor that hashes may have met a user's `__hash__` or `__eq__`: what those raise passes through.
+    #[cold]
+    fn bad_keys(&self, native: Meaning, error: PyErr) -> Fault {
+        let hashes = matches!(
+            native,
+            Meaning::Native(Native::Set | Native::Counter | Native::OrderedDict)
+        );
+        if hashes && error.traceback(self.py).is_some() {
+            return error.into();
+        }
+        self.bad_value(error)
     }
 
     /// A constructor of the standard library refuses a value that its contract let through: the data is at fault.

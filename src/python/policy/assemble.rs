@@ -29,10 +29,10 @@ impl PyPolicy {
             let id = inner.lookup(&target.module, &target.name);
             // A native type is built by its own constructor, whatever object bears its name.
             let id = id.filter(|id| inner.entry(*id).meaning == Meaning::Object);
-            if let (Some(id), Some(object)) = (id, &target.object) {
-                cache.put(&inner, id, object.bind(py))?;
-            }
-            cached.push(id.is_some() && target.object.is_some());
+            cached.push(match (id, &target.object) {
+                (Some(id), Some(object)) => cache.put(&inner, id, object.bind(py))?,
+                _ => false,
+            });
         }
         Ok(Self {
             inner: Arc::new(inner),
