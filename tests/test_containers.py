@@ -212,6 +212,12 @@ class TestZip:
         report = scan(PAYLOAD + zipped(data__pkl=GOOD))
         assert dangerous(report)
 
+    def test_a_program_with_an_archive_behind_it(self) -> None:
+        """Self-extracting programs are common; what their archive holds is looked at."""
+        assert rules(scan(b"MZ" + bytes(500) + zipped(a=b"hello"), "setup.exe")) == []
+        assert dangerous(scan(b"MZ" + bytes(500) + zipped(a=PAYLOAD), "setup.exe"))
+        assert "mismatch" in rules(scan(b"MZ" + bytes(500) + zipped(a=b"hello"), "model.pkl"))
+
     def test_the_same_name_twice(self) -> None:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
@@ -219,6 +225,15 @@ class TestZip:
             with pytest.warns(UserWarning, match="Duplicate name"):
                 archive.writestr("data.pkl", GOOD)
         assert dangerous(scan(file.getvalue()))
+
+
+def test_bytes_after_a_tar() -> None:
+    report = scan(tarred(a__pkl=GOOD) + PAYLOAD)
+    assert dangerous(report)
+    assert "mismatch" in rules(report)
+    damaged = bytearray(tarred(a__pkl=PAYLOAD))
+    damaged[512 + 1024 :] = b""
+    assert dangerous(scan(bytes(damaged)))
 
 
 class TestTorch:

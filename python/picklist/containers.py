@@ -104,6 +104,7 @@ def _streams(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
         yield from reading.flush()
         return
     head = file.read(512)
+    named = bool(_PICKLE_NAMES.search(place.name))
     for matches, reader in _READERS:
         if matches(head):
             yield from reader(file, place, reading)
@@ -111,15 +112,19 @@ def _streams(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
             return
     file.seek(0)
     if _ends_as_zip(file):
+        # Self-extracting programs do; a pickle does not.
+        lenient, reading.lenient = reading.lenient, head[:1] != b"\x80" and not named
         reading.note("mismatch", place.member, "it ends as a zip archive and does not begin as one")
         yield from _zip(file, place, reading)
+        yield from reading.flush()
+        reading.lenient = lenient
     yield from reading.flush()
     file.seek(0)
     data = file.read()
     kind = "torch" if place.torch else "pickle"
     if _TORCH_MAGIC in data[:32]:
         kind = "torch-legacy"
-    yield Stream(place.member, data, kind, bool(_PICKLE_NAMES.search(place.name)))
+    yield Stream(place.member, data, kind, named)
 
 
 def _ends_as_zip(file: IO[bytes]) -> bool:
@@ -318,7 +323,10 @@ def _tar(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
     if rest.strip(b"\0"):
         reading.note("mismatch", place.member, "bytes follow the end of the archive")
         inner = place.inside("(after the end)")
-        yield from _streams(io.BytesIO(rest.lstrip(b"\0")), inner, reading)
+        if end:
+            yield from _streams(io.BytesIO(rest.lstrip(b"\0")), inner, reading)
+        else:  # nothing of it could be read as an archive
+            yield Stream(inner.member, rest)
 
 
 # --- numpy ---------------------------------------------------------------------------------------
