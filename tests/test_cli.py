@@ -191,6 +191,40 @@ class TestManyFiles:
         assert sum(len(report.findings) for report in reports) == 4
 
 
+class TestUrls:
+    """Files elsewhere, through fsspec."""
+
+    def test_folders_files_and_globs(self, folder: Path) -> None:
+        pytest.importorskip("fsspec")
+        url = folder.as_uri()
+        done = run("scan", url, "--format", "jsonl", cwd=folder)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 1, done.stderr
+        assert len(rows) == 5
+        assert all(row["source"].startswith("file://") for row in rows)
+        assert sum(len(row["findings"]) for row in rows) == 3
+        assert run("scan", f"{url}/good.pkl", cwd=folder).returncode == 0
+        assert run("scan", f"{url}/*.bin", cwd=folder).returncode == 1
+        assert run("scan", f"{url}/nowhere.pkl", cwd=folder).returncode == 2
+        assert run("inspect", f"{url}/good.pkl", cwd=folder).returncode == 0
+
+    def test_memory(self) -> None:
+        fsspec = pytest.importorskip("fsspec")
+        from picklist._cli.scan import files_of, scan_files
+
+        with fsspec.open("memory://models/a.pkl", "wb") as file:
+            file.write(PAYLOAD)
+        paths, missing = files_of(["memory://models"])
+        (report,) = scan_files(paths, None, 2)
+        assert missing == []
+        assert [finding.name for finding in report.findings] == ["os.system"]
+
+    def test_an_unknown_scheme_is_a_failure(self, folder: Path) -> None:
+        done = run("scan", "nonsense://bucket/a.pkl", cwd=folder)
+        assert done.returncode == 2
+        assert "nonsense://bucket/a.pkl: " in done.stdout
+
+
 class TestOtherCommands:
     """inspect, learn, load, check, explain."""
 

@@ -7,7 +7,9 @@ and counts as other data unless its name says that it is a pickle.
 
 from __future__ import annotations
 
+import importlib
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -56,17 +58,31 @@ class FileReport:
         }
 
 
+def open_binary(path: str) -> AbstractContextManager[IO[bytes]]:
+    """Open a file, or by fsspec what an URL leads to.
+
+    Raises
+    ------
+    ImportError
+        It is an URL, and fsspec or the package for its scheme is not there.
+    """
+    if "://" not in path:
+        return Path(path).open("rb")
+    opened: AbstractContextManager[IO[bytes]] = importlib.import_module("fsspec").open(path, "rb")
+    return opened
+
+
 def scan_file(
     path: str, policy: Policy | None = None, *, bounds: Bounds | None = None
 ) -> FileReport:
     """Scan one file; what cannot be read is part of the report, and raises nothing."""
     report = FileReport(path)
     try:
-        with Path(path).open("rb") as file:
+        with open_binary(path) as file:
             report.size = file.seek(0, 2)
             file.seek(0)
             scan_stream(file, report, policy, bounds=bounds)
-    except (OSError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 - one file never ends a scan; it is not clean either
         report.failed = f"{type(error).__name__}: {error}"
     return report
 

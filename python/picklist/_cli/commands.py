@@ -23,7 +23,7 @@ from picklist._findings import RULES, Finding, as_sarif
 from picklist._inspection import Inspection, inspect_stream
 from picklist._preflight.pages import page
 from picklist._preflight.render import as_sarif as report_as_sarif
-from picklist._scanning import FileReport
+from picklist._scanning import FileReport, open_binary
 from picklist.containers import streams
 from picklist.errors import PolicyError, UnsafePickleError
 
@@ -92,7 +92,7 @@ def scan(
     jobs: int,
     quiet: bool,
 ) -> None:
-    """Find what is wrong with the pickles in files, folders and globs."""
+    """Find what is wrong with the pickles in files, folders, globs and URLs."""
     policy = asked_policy(presets, policy_file)
     known = read_baseline(baseline) if baseline else []
     files, missing = files_of(paths)
@@ -232,9 +232,9 @@ def inspect(
 def opened(path: str) -> Iterator[Any]:
     """Yield the streams and findings of a file; end the command where it cannot be read."""
     try:
-        with Path(path).open("rb") as file:
+        with open_binary(path) as file:
             yield from streams(file, path)
-    except OSError as error:
+    except (OSError, ImportError, ValueError) as error:
         click.echo(f"picklist: {error}", err=True)
         sys.exit(2)
 

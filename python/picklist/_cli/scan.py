@@ -7,6 +7,7 @@ process of its own, and the one that kills its process is reported as failed.
 from __future__ import annotations
 
 import glob
+import importlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,9 @@ def files_of(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     found: dict[str, None] = {}
     missing = []
     for path in paths:
-        if Path(path).is_dir():
+        if "://" in path:
+            found.update(dict.fromkeys(_remote(path)))
+        elif Path(path).is_dir():
             found.update(dict.fromkeys(_walked(path)))
         elif Path(path).exists():
             found[path] = None
@@ -39,6 +42,19 @@ def files_of(paths: Sequence[str]) -> tuple[list[str], list[str]]:
             for match in matches:
                 found.update(dict.fromkeys(_walked(match) if Path(match).is_dir() else [match]))
     return list(found), missing
+
+
+def _remote(url: str) -> list[str]:
+    """Return the files that an URL stands for; what cannot be listed stands for itself."""
+    try:
+        files, root = importlib.import_module("fsspec.core").url_to_fs(url)
+        if files.isdir(root):
+            names = files.find(root)
+        else:
+            names = files.glob(root) if glob.has_magic(root) else [root]
+    except Exception:  # noqa: BLE001 - every service has errors of its own; opening it says why
+        return [url]
+    return [str(files.unstrip_protocol(name)) for name in sorted(names)] or [url]
 
 
 def _walked(folder: str) -> Iterator[str]:
@@ -55,6 +71,10 @@ def scan_files(paths: Sequence[str], policy: Policy | None, jobs: int) -> Iterat
     """Scan files with all cores; reports come in the order of the paths."""
     total = 0
     for path in paths:
+        if "://" in path:
+            # Its size would be another request; what is in this process's memory is only here.
+            total += 0 if path.startswith("memory://") else _ALONE
+            continue
         try:
             total += Path(path).stat().st_size
         except OSError:
