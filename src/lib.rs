@@ -38,7 +38,7 @@ mod _picklist {
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]
-    use crate::python::inspect::inspect_pickles;
+    use crate::python::inspect::{inspect_pickles, presets_with};
     #[pymodule_export]
     use crate::python::limits::Limits;
     #[pymodule_export]

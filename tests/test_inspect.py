@@ -282,7 +282,7 @@ class TestLooking:
 
     def test_other_threads_run_meanwhile(self) -> None:
         """The GIL is released: a thread counts on while a large pickle is looked at."""
-        data = pickle.dumps([[number, str(number)] for number in range(400_000)])
+        data = pickle.dumps([[number, str(number)] for number in range(60_000)])
         counted = 0
         done = threading.Event()
 
@@ -294,7 +294,7 @@ class TestLooking:
         thread = threading.Thread(target=count)
         thread.start()
         before = counted
-        for _ in range(4):
+        for _ in range(12):
             picklist.inspect(data)
         after = counted
         done.set()

@@ -119,6 +119,7 @@ from picklist.errors import (
 
 if TYPE_CHECKING:
     from picklist._inspection import GlobalUse, Inspection, inspect
+    from picklist._learning import Learned, learn, learn_report
     from picklist._preflight.check import check_picklable, explain, is_picklable
     from picklist._preflight.explained import explain_errors, guard_queue
     from picklist._preflight.report import Fix, Reason, Report
@@ -130,6 +131,7 @@ _LAZY = {
     "Fix": "_preflight.report",
     "GlobalUse": "_inspection",
     "Inspection": "_inspection",
+    "Learned": "_learning",
     "Reason": "_preflight.report",
     "Report": "_preflight.report",
     "check_picklable": "_preflight.check",
@@ -138,6 +140,8 @@ _LAZY = {
     "guard_queue": "_preflight.explained",
     "inspect": "_inspection",
     "is_picklable": "_preflight.check",
+    "learn": "_learning",
+    "learn_report": "_learning",
 }
 
 
@@ -234,6 +238,7 @@ __all__ = [
     "ForbiddenGlobalError",
     "GlobalUse",
     "Inspection",
+    "Learned",
     "LimitExceededError",
     "Limits",
     "MalformedPickleError",
@@ -260,6 +265,8 @@ __all__ = [
     "guard_queue",
     "inspect",
     "is_picklable",
+    "learn",
+    "learn_report",
     "load",
     "loads",
     "safe_load",

@@ -10,6 +10,7 @@ use super::policy::{PyPolicy, default_policy};
 use crate::inspect::{self, Inspection, inspect_all};
 use crate::load::ffi;
 use crate::machine::budget::Limits;
+use crate::policy::Policy;
 
 /// Further pickles whose reports are kept though nothing is wrong with them, and where something is. A stream of a
 /// million pickles is looked at whole, and its report stays readable.
@@ -88,4 +89,10 @@ fn options(policy: &PyPolicy, encoding: &str, persistent_load: bool) -> inspect:
         limits,
         ..inspect::Options::default()
     }
+}
+
+/// The presets that have a name, the most fitting first.
+#[pyfunction]
+pub fn presets_with(module: &str, name: &str) -> Vec<&'static str> {
+    Policy::presets_with(module, name)
 }

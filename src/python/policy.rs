@@ -26,6 +26,7 @@ use crate::load::globals::Cache;
 use crate::machine::budget;
 use crate::policy::{Policy, split_path};
 use assemble::{add, extensions, renamed};
+use documents::Notes;
 pub use memory::{default_policy, with_allow};
 
 /// An allowlist: what pickles may mention, call, instantiate and fill.
@@ -79,6 +80,8 @@ pub struct PyPolicy {
     given: Vec<Target>,
     /// Which of them the cache holds as well.
     cached: Vec<bool>,
+    /// Comments of the document that `to_toml` writes.
+    notes: Notes,
     /// Of the standard library, so that the garbage collector can look in.
     unpickler: OnceLock<Py<PyType>>,
 }
@@ -270,7 +273,20 @@ impl PyPolicy {
                 ));
             }
         }
-        Ok(self.inner.to_toml())
+        Ok(documents::noted(&self.inner, &self.notes))
+    }
+
+    /// The same policy, whose `to_toml` has comments: lines for the top, and lines for each entry.
+    fn _noted(
+        &self,
+        py: Python<'_>,
+        top: Vec<String>,
+        entries: HashMap<(String, String), Vec<String>>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            notes: Notes { top, entries },
+            ..self.extended(py, &[])?
+        })
     }
 
     #[staticmethod]

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyString};
 
 use super::PyPolicy;
+use super::documents::Notes;
 use crate::load::globals::Cache;
 use crate::machine::budget;
 use crate::policy::{Meaning, Policy, PolicyBuilder, split_path};
@@ -40,6 +41,7 @@ impl PyPolicy {
             persistent_load,
             given,
             cached,
+            notes: Notes::default(),
             unpickler: OnceLock::new(),
         })
     }

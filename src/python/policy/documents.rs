@@ -1,11 +1,57 @@
-//! Policies from files. Finds and reads them, and adds the file and the line to what is wrong with them.
+//! Policies from files and into them. Finds and reads them, and adds the file and the line to what is wrong with them;
+//! adds comments to those it writes.
+
+use std::collections::HashMap;
 
 use pyo3::prelude::*;
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Meaning, Policy, PolicyError};
 use crate::python::errors::policy_error;
+
+/// Comments of a policy's document, line by line.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Above everything.
+    pub top: Vec<String>,
+    /// Above the entry of a module and name.
+    pub entries: HashMap<(String, String), Vec<String>>,
+}
+
+/// The document of a policy, with its comments.
+pub fn noted(policy: &Policy, notes: &Notes) -> String {
+    let document = policy.to_toml();
+    // The entries that a document spells out, in its order.
+    let mut entries = policy
+        .entries()
+        .map(|(_, entry)| entry)
+        .filter(|entry| entry.preset.is_none() && entry.meaning == Meaning::Object);
+    let mut written = String::new();
+    for line in &notes.top {
+        comment(&mut written, line);
+    }
+    for line in document.lines() {
+        if line == "[[entry]]"
+            && let Some(entry) = entries.next()
+        {
+            let pair = (entry.module.to_string(), entry.name.to_string());
+            for line in notes.entries.get(&pair).into_iter().flatten() {
+                comment(&mut written, line);
+            }
+        }
+        written.push_str(line);
+        written.push('\n');
+    }
+    written
+}
+
+/// One line, whatever is in it.
+fn comment(written: &mut String, line: &str) {
+    written.push_str("# ");
+    written.extend(line.chars().map(|c| if c.is_control() { '?' } else { c }));
+    written.push('\n');
+}
 
 /// The policy of a document.
 pub fn from_file(path: &Bound<'_, PyAny>) -> PyResult<Policy> {

@@ -1,0 +1,158 @@
+"""One file, scanned: every stream that its containers hold, inspected; what is wrong, as findings.
+
+This is what `picklist scan` runs in every worker process. Whether bytes are a pickle at all is
+decided by what they would do: a stream that fails before it names or calls anything does nothing,
+and counts as other data unless its name says that it is a pickle.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from picklist._findings import Finding, findings_of
+from picklist._picklist import Policy
+from picklist.containers import Bounds, Stream, streams
+
+_IDENTIFIERS = re.compile(r"[\w.]+")
+# torch.load reads five pickles; raw storage follows.
+_TORCH_LEGACY_PICKLES = 5
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What a scan found in one file.
+
+    Attributes
+    ----------
+    source : str
+        The file.
+    findings : list of Finding
+        What is wrong; empty: nothing.
+    pickles : int
+        How many pickles there were.
+    size : int
+        Bytes of the file.
+    failed : str
+        Why the file could not be read at all, or "".
+    """
+
+    source: str
+    findings: list[Finding] = field(default_factory=list)
+    pickles: int = 0
+    size: int = 0
+    failed: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "source": self.source,
+            "size": self.size,
+            "pickles": self.pickles,
+            "failed": self.failed,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def open_binary(path: str) -> AbstractContextManager[IO[bytes]]:
+    """Open a file, or by fsspec what an URL leads to.
+
+    Raises
+    ------
+    ImportError
+        It is an URL, and fsspec or the package for its scheme is not there.
+    """
+    if "://" not in path:
+        return Path(path).open("rb")
+    opened: AbstractContextManager[IO[bytes]] = importlib.import_module("fsspec").open(path, "rb")
+    return opened
+
+
+def scan_file(
+    path: str, policy: Policy | None = None, *, bounds: Bounds | None = None
+) -> FileReport:
+    """Scan one file; what cannot be read is part of the report, and raises nothing."""
+    report = FileReport(path)
+    try:
+        with open_binary(path) as file:
+            report.size = file.seek(0, 2)
+            file.seek(0)
+            scan_stream(file, report, policy, bounds=bounds)
+    except Exception as error:  # noqa: BLE001 - one file never ends a scan; it is not clean either
+        report.failed = f"{type(error).__name__}: {error}"
+    return report
+
+
+def scan_stream(
+    file: IO[bytes],
+    report: FileReport,
+    policy: Policy | None = None,
+    *,
+    bounds: Bounds | None = None,
+) -> None:
+    """Scan an open file into a report."""
+    for found in streams(file, report.source, bounds=bounds):
+        if isinstance(found, Finding):
+            report.findings.append(found)
+        else:
+            pickles, findings = judge(found, report.source, policy)
+            report.pickles += pickles
+            report.findings += findings
+
+
+def judge(stream: Stream, source: str, policy: Policy | None = None) -> tuple[int, list[Finding]]:
+    """Return how many pickles a stream holds, and what is wrong with them."""
+    # Imported here: the inspection's module is not needed where a file holds no pickles.
+    from picklist._inspection import inspect_stream
+
+    found = inspect_stream(
+        stream.data,
+        source=source,
+        policy=policy,
+        # A Python 2 str that is not ASCII is no reason to stop looking.
+        encoding="latin1",
+        persistent_load=stream.kind.startswith("torch"),
+    )
+    first = found.to_dict()
+    if first["fault"] and not stream.named and not _does_something(first, stream.data):
+        return 0, []
+    findings = findings_of(first, source=source, member=stream.member, start=0)
+    if _is_raw_array(first):
+        message = "a joblib array lies raw in the stream; what follows it was not looked at"
+        findings = [one for one in findings if one.rule != "malformed"]
+        findings.append(Finding("not-inspected", message, source, stream.member))
+    pickles = 1
+    for number, further in enumerate(found.pickles, 2):
+        report = further.to_dict()
+        if report["fault"] and not report["globals"] and not report["refusals"]:
+            if stream.kind == "torch-legacy" and number > _TORCH_LEGACY_PICKLES:
+                continue
+            message = f"{report['size']} bytes follow that are no pickle"
+            at = further.start
+            findings.append(Finding("trailing-data", message, source, stream.member, at))
+            continue
+        pickles += 1
+        findings += findings_of(report, source=source, member=stream.member, start=further.start)
+    return max(pickles, found.seen if not found.refused else pickles), findings
+
+
+def _does_something(report: dict[str, Any], data: bytes) -> bool:
+    """Tell a broken pickle from other data: by what it does before it breaks."""
+    if data[:1] == b"\x80" and len(data) > 1 and data[1] <= 5:
+        return True
+    for used in report["globals"]:
+        plausible = _IDENTIFIERS.fullmatch(used["module"]) and _IDENTIFIERS.fullmatch(used["name"])
+        if plausible and (used["calls"] or used.get("gadget") or used["preset"]):
+            return True
+    return False
+
+
+def _is_raw_array(report: dict[str, Any]) -> bool:
+    return report["fault"] is not None and any(
+        (used["module"], used["name"]) == ("joblib.numpy_pickle", "NumpyArrayWrapper")
+        for used in report["globals"]
+    )
