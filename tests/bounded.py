@@ -58,7 +58,6 @@ except picklist.LimitExceededError as error:
 except Exception as error:
     answer["error"] = f"{type(error).__name__}: {error}"[:300]
 answer["seconds"] = time.process_time() - started
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps(answer))
 """
 
