@@ -9,6 +9,8 @@ import gc
 import io
 import pickle
 import random
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,18 @@ def test_mutants_load_as_pickle_loads_them_or_are_refused(
     assert not found, found
 
 
+@pytest.fixture
+def little_space() -> Iterator[None]:
+    """A gigabyte more than now: pickle fills a memo up to whatever index a flipped bit makes."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as status:
+        used = int(status.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.usefixtures("little_space")
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("name", SMALL)
 def test_every_cut_and_every_bit_of_a_small_pickle(name: str, protocol: int) -> None:
