@@ -4,7 +4,8 @@
 #   make demo      load a pickle, refuse another, on files that nobody here wrote
 #   make test      the Rust rooms without Python, then pytest on every interpreter found
 #   make lint      rustfmt, clippy, ruff, mypy, stubtest
-#   make bench     the table of speeds against pickle.loads
+#   make bench     the tables of speeds against pickle.loads, on every interpreter found
+#   make baseline  count instructions anew: what tests/test_baseline.py compares with
 #   make fuzz      mutants of the test corpus, for TIME seconds (60)
 #   make develop   .venv with the extension built in place, for working on it
 #   make clean     remove all of the above
