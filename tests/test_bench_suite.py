@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -92,3 +93,30 @@ def test_the_benchmark_runs(name, tmp_path):
         "dataclasses 100k",
         "dataclasses 100k",
     ]
+
+
+def test_what_was_saved_is_drawn_and_published(tmp_path):
+    once = ["--rounds", "1", "--only", "tiny", "--save", str(tmp_path / "out")]
+    for script, *arguments in (
+        ["run.py", "--quick", *once],
+        ["curves.py", "--steps", "3", *once],
+        ["publish.py", str(tmp_path / "out"), str(tmp_path / "docs")],
+    ):
+        command = [sys.executable, str(BENCHES / script), *arguments]
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    document = (tmp_path / "docs" / "speed.md").read_text(encoding="utf-8")
+    assert "| tiny | 5 |" in document
+    assert "geometric mean" in document
+    for name in ("speed.svg", "curves.svg"):
+        assert name in document
+        figure = ElementTree.parse(tmp_path / "docs" / name)
+        assert "tiny" in {text.text for text in figure.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_inspection_and_scans_are_timed():
+    command = [sys.executable, str(BENCHES / "look.py"), "--quick", "--rounds", "1", "--files", "3"]
+    done = subprocess.run(
+        [*command, "--megabytes", "0.01"], capture_output=True, text=True, check=True
+    )
+    assert "JSON 3 MB" in done.stdout
+    assert "scan of 3 files" in done.stdout
