@@ -56,12 +56,12 @@ def draw(reports: list[Report], protocol: int) -> Page:
     x = 12.0
     for report, kind in zip(reports, SERIES, strict=False):
         ours = [row["ratios"]["picklist"] for row in report["rows"]]
-        words = f"CPython {version(report)}: geometric mean {mean(ours):.2f}"
+        words = f"CPython {version(report)}: mean {mean(ours):.2f}"
         page.dot(x + 4, 38, kind, words)
         page.text(x + 12, 42, words)
         x += 12 + 6.6 * len(words)
     page.dot(x + 4, 38, "grey", "find_class", 2)
-    page.text(x + 12, 42, "an Unpickler with a find_class allowlist", "note")
+    page.text(x + 12, 42, "find_class subclass", "note")
     bottom = TOP + ROW * len(rows)
     for tick in TICKS:
         page.line((across(tick), TOP - 8), (across(tick), bottom), "one" if tick == 1 else "grid")
@@ -79,7 +79,12 @@ def draw(reports: list[Report], protocol: int) -> Page:
                 page.dot(across(today), y, "grey", f"{here}, find_class: {today:.2f}", 2)
             ratio = column[name]["picklist"]
             page.dot(across(ratio), y, kind, f"{here}: {ratio:.2f}")
-    page.text(LEFT, bottom + 20, "logarithmic; to the right is faster", "note")
+    page.text(
+        LEFT,
+        bottom + 20,
+        "logarithmic, to the right is faster; means are geometric, over all rows and protocols",
+        "note",
+    )
     return page
 
 
