@@ -104,8 +104,10 @@ lint: .venv/built
 
 # --- speed: the release wheel, on every interpreter -----------------------------------------------
 # The reference has its release wheel from the tests; the others get an environment of their own.
+# With options in BENCH, as in BENCH="--only tiny json", nothing is saved: what is published is whole.
 
-BENCH ?=
+BENCH  ?=
+ROUNDS ?= 11
 speed_venv = .venv-$(if $(filter $(REFERENCE),$(1)),,bench-)$(1)
 
 # $(1) version name, $(2) interpreter
@@ -124,7 +126,7 @@ endif
 
 bench-$(1): $(call speed_venv,$(1))/installed
 	$(call speed_venv,$(1))/bin/python -m pip install --quiet "$$$$(echo target/$(if $(filter $(REFERENCE),$(1)),,bench-)$(1)/wheels/*.whl)[bench]"
-	$(call speed_venv,$(1))/bin/python benches/run.py --save benches/out $(BENCH)
+	$(call speed_venv,$(1))/bin/python benches/run.py --rounds $(ROUNDS) $(or $(BENCH),--save benches/out)
 endef
 
 $(foreach path,$(PYTHONS),$(eval $(call BENCHED,$(notdir $(path)),$(path))))

@@ -37,7 +37,7 @@ TOLERANCE = 0.03
 #: How far ``pickle.loads`` itself may be off before the machine, not picklist, is another one.
 DRIFT = 0.01
 #: Objects made beforehand, to move all others; one run for each.
-LAYOUTS = (0, 1_001, 5_003)
+LAYOUTS = (0, 101, 1_001, 5_003)
 
 
 @dataclass(frozen=True)
