@@ -4,7 +4,9 @@
 #   make demo      load a pickle, refuse another, on files that nobody here wrote
 #   make test      the Rust rooms without Python, then pytest on every interpreter found
 #   make lint      rustfmt, clippy, ruff, mypy, stubtest
-#   make bench     the table of speeds against pickle.loads
+#   make bench     the tables of speeds against pickle.loads, on every interpreter found
+#   make publish   put what they found into docs/: the table, the plot, the cost curves
+#   make baseline  count instructions anew: what tests/test_baseline.py compares with
 #   make fuzz      mutants of the test corpus, for TIME seconds (60)
 #   make develop   .venv with the extension built in place, for working on it
 #   make clean     remove all of the above
@@ -29,12 +31,12 @@ EXTRAS    := test$(if $(CI),$(comma)test-extra)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: develop demo test test-rust lint bench fuzz clean
+.PHONY: develop demo test test-rust lint bench publish baseline fuzz clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
 ifeq ($(MAIN),)
-develop demo test lint bench fuzz:
+develop demo test lint bench publish baseline fuzz:
 	@echo "$(REFERENCE) was not found (only: $(or $(VERSIONS),none)); install it or pass PYTHONS=" >&2; exit 1
 else
 
@@ -100,13 +102,47 @@ lint: .venv/built
 	.venv/bin/mypy
 	.venv/bin/python -m mypy.stubtest --concise picklist
 
-# --- speed: the release wheel --------------------------------------------------------------------
+# --- speed: the release wheel, on every interpreter -----------------------------------------------
+# The reference has its release wheel from the tests; the others get an environment of their own.
+# With options in BENCH, as in BENCH="--only tiny json", nothing is saved: what is published is whole.
 
-BENCH ?=
-bench: .venv-$(notdir $(MAIN))/installed
-	.venv-$(notdir $(MAIN))/bin/python -m pip install --quiet "$$(echo target/$(notdir $(MAIN))/wheels/*.whl)[bench]"
-	.venv-$(notdir $(MAIN))/bin/python benches/run.py $(BENCH)
-	.venv-$(notdir $(MAIN))/bin/python benches/preflight.py
+BENCH  ?=
+ROUNDS ?= 11
+speed_venv = .venv-$(if $(filter $(REFERENCE),$(1)),,bench-)$(1)
+
+# $(1) version name, $(2) interpreter
+define BENCHED
+.PHONY: bench-$(1)
+ifneq ($(1),$(REFERENCE))
+.venv-bench-$(1)/installed: $(SOURCES)
+	$(2) -m venv .venv-bench-$(1)
+	.venv-bench-$(1)/bin/python -m pip install --quiet $(BUILDER)
+	rm -rf target/bench-$(1)/wheels
+	CARGO_TARGET_DIR=target/bench-$(1) .venv-bench-$(1)/bin/maturin build --locked --release \
+	    --interpreter .venv-bench-$(1)/bin/python --out target/bench-$(1)/wheels
+	.venv-bench-$(1)/bin/python -m pip install --quiet --force-reinstall --no-deps target/bench-$(1)/wheels/*.whl
+	@touch $$@
+endif
+
+bench-$(1): $(call speed_venv,$(1))/installed
+	$(call speed_venv,$(1))/bin/python -m pip install --quiet "$$$$(echo target/$(if $(filter $(REFERENCE),$(1)),,bench-)$(1)/wheels/*.whl)[bench]"
+	$(call speed_venv,$(1))/bin/python benches/run.py --rounds $(ROUNDS) $(or $(BENCH),--save benches/out)
+endef
+
+$(foreach path,$(PYTHONS),$(eval $(call BENCHED,$(notdir $(path)),$(path))))
+
+bench: $(addprefix bench-,$(VERSIONS))
+	.venv-$(REFERENCE)/bin/python benches/look.py | tee benches/out/look.txt
+	.venv-$(REFERENCE)/bin/python benches/preflight.py | tee benches/out/preflight.txt
+	.venv-$(REFERENCE)/bin/python benches/curves.py --save benches/out
+	.venv-$(REFERENCE)/bin/python benches/plot.py benches/out/bench-*.json --to benches/out/speed.svg
+
+# What README and docs show: the last `make bench`.
+publish:
+	.venv-$(REFERENCE)/bin/python benches/publish.py benches/out docs
+
+baseline: .venv-$(REFERENCE)/installed
+	.venv-$(REFERENCE)/bin/python benches/counts.py --write
 
 # --- hostile input: mutants against pickle and the inspector, then libFuzzer where it is installed -------
 

@@ -7,42 +7,79 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 import picklist
+from contestants import contestants, right
 from suite import ROWS, Row
 
 BENCHES = Path(__file__).resolve().parent.parent / "benches"
 SIZE = 0.0005
 
 
+def made(row: Row) -> Any:
+    """Return the row's value, small; skip where a library is not installed."""
+    if row.missing():
+        pytest.skip(f"not installed: {', '.join(row.missing())}")
+    return row.make(SIZE)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_row_loads_as_pickle_loads_it(row: Row):
-    value = row.make(SIZE)
-    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):  # slots need protocol 2
-        data = pickle.dumps(value, protocol)
-        loaded = picklist.safe_loads(data, policy=picklist.Policy(allow=row.allow))
-        assert loaded == value
-        assert type(loaded) is type(value)
+    value = made(row)
+    # A list of names is exact: those of the libraries cover the protocols that are timed.
+    protocols = row.protocols if row.needs else range(2, pickle.HIGHEST_PROTOCOL + 1)
+    for protocol in protocols:  # slots need protocol 2
+        payload = row.payload(value, protocol)
+        policy = row.policy() or picklist.Policy()
+        assert right(
+            row, [policy.loads(data, **payload.keywords) for data in payload.streams], value
+        )
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.allow], ids=lambda row: row.name)
 def test_rows_of_classes_are_refused_without_them(row: Row):
-    with pytest.raises(picklist.ForbiddenGlobalError):
-        picklist.safe_loads(pickle.dumps(row.make(SIZE)))
+    payload = row.payload(made(row), 5)
+    for data in payload.streams:
+        with pytest.raises(picklist.ForbiddenGlobalError):
+            picklist.safe_loads(data, **payload.keywords)
 
 
-def test_rows_are_the_same_in_every_run():
+# Libraries share and cache as they like: what their rows load is compared above.
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.needs], ids=lambda row: row.name)
+def test_rows_are_the_same_in_every_run(row: Row):
+    first, second = (row.payload(row.make(SIZE), row.protocols[0]) for _ in range(2))
+    assert first.streams == second.streams
+
+
+def test_cold_rows_repeat_nothing():
     for row in ROWS:
-        assert pickle.dumps(row.make(SIZE)) == pickle.dumps(row.make(SIZE)), row.name
+        if row.cold:
+            streams = row.payload(row.make(0.02), 5).streams
+            assert len(streams) == len(set(streams)) > 1, row.name
+
+
+def test_every_contestant_takes_part_and_is_right():
+    (row,) = [row for row in ROWS if row.name == "session 1 kB cold"]
+    value = row.make(0.01)
+    calls = contestants(row, value, row.payload(value, 5), inspect=True, peers=True)
+    assert {"pickle", "picklist", "find_class", "marshal", "inspect"} <= calls.keys()
+
+
+def test_a_contestant_that_is_wrong_stops_the_benchmark():
+    wrong = Row("wrong", lambda size: {"a": 1}, equal=lambda got, want: False)
+    with pytest.raises(SystemExit, match="another value"):
+        contestants(wrong, {"a": 1}, wrong.payload({"a": 1}, 5), inspect=False, peers=False)
 
 
 @pytest.mark.parametrize("name", ["text", "markdown", "json"])
 def test_the_benchmark_runs(name, tmp_path):
     command = [sys.executable, str(BENCHES / "run.py"), "--quick", "--rounds", "1"]
     done = subprocess.run(
-        [*command, "--rows", "tiny,dataclasses", "--format", name, "--save", str(tmp_path)],
+        [*command, "--only", "tiny", "dataclasses 100k", "--format", name, "--save", str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,
@@ -56,3 +93,30 @@ def test_the_benchmark_runs(name, tmp_path):
         "dataclasses 100k",
         "dataclasses 100k",
     ]
+
+
+def test_what_was_saved_is_drawn_and_published(tmp_path):
+    once = ["--rounds", "1", "--only", "tiny", "--save", str(tmp_path / "out")]
+    for script, *arguments in (
+        ["run.py", "--quick", *once],
+        ["curves.py", "--steps", "3", *once],
+        ["publish.py", str(tmp_path / "out"), str(tmp_path / "docs")],
+    ):
+        command = [sys.executable, str(BENCHES / script), *arguments]
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    document = (tmp_path / "docs" / "speed.md").read_text(encoding="utf-8")
+    assert "| tiny | 5 |" in document
+    assert "geometric mean" in document
+    for name in ("speed.svg", "curves.svg"):
+        assert name in document
+        figure = ElementTree.parse(tmp_path / "docs" / name)
+        assert "tiny" in {text.text for text in figure.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_inspection_and_scans_are_timed():
+    command = [sys.executable, str(BENCHES / "look.py"), "--quick", "--rounds", "1", "--files", "3"]
+    done = subprocess.run(
+        [*command, "--megabytes", "0.01"], capture_output=True, text=True, check=True
+    )
+    assert "JSON 3 MB" in done.stdout
+    assert "scan of 3 files" in done.stdout

@@ -1,0 +1,71 @@
+"""Instances of a program's own classes, which a policy must allow."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .row import count, row
+
+
+@dataclass
+class Order:
+    """A plain dataclass: its state is a dict."""
+
+    ident: int
+    customer: str
+    amount: float
+    paid: bool
+
+
+@dataclass(slots=True)
+class Point:
+    """A dataclass with slots: its state is a pair."""
+
+    x: float
+    y: float
+    z: float
+
+
+class Edge(NamedTuple):
+    """A named tuple."""
+
+    source: int
+    target: int
+    weight: float
+
+
+class Colour(enum.Enum):
+    """An enumeration."""
+
+    RED = 1
+    GREEN = 2
+    BLUE = 3
+
+
+@row("dataclasses 100k", protocols=(5, 2), allow=lambda: [Order], shape=list[Order])
+def dataclasses_(size: float) -> Any:
+    """Instances with a dict."""
+    return [
+        Order(i, f"customer {i % 500}", i * 0.25, i % 2 == 0) for i in range(count(size, 100_000))
+    ]
+
+
+@row("slots dataclasses 100k", protocols=(5, 2), allow=lambda: [Point], shape=list[Point])
+def slots_dataclasses(size: float) -> Any:
+    """Instances without a dict."""
+    return [Point(i * 0.5, i * 0.25, float(i)) for i in range(count(size, 100_000))]
+
+
+@row("namedtuples 100k", protocols=(5, 2), allow=lambda: [Edge])
+def namedtuples(size: float) -> Any:
+    """Named tuples."""
+    return [Edge(i, i + 1, i / 3) for i in range(count(size, 100_000))]
+
+
+@row("enum members 100k", protocols=(5, 2), allow=lambda: [Colour], shape=list[Colour])
+def enum_members(size: float) -> Any:
+    """Members of an enumeration, each stored once and fetched from the memo."""
+    members = list(Colour)
+    return [members[i % 3] for i in range(count(size, 100_000))]
