@@ -1,11 +1,19 @@
-"""How the command line prints: plain when piped, coloured and wrapped on a terminal."""
+"""How the command line prints: plain when piped, coloured and wrapped on a terminal.
+
+A file is written beside its place and moved there at the end: a run that is interrupted leaves what
+was there before.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import IO, Self
 
 from rich.console import Console
 from rich.padding import Padding
@@ -31,14 +39,60 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.splitlines()))
 
 
+class Draft:
+    """A text file that appears whole or not at all."""
+
+    def __init__(self, path: str) -> None:
+        self.draft: Path | None = None
+        given = Path(path)
+        if path.startswith("/dev/") or (given.exists() and not given.is_file()):
+            # A device or a pipe takes what comes, and cannot be replaced.
+            self.file: IO[str] = given.open("w", encoding="utf-8")
+            return
+        # Through links: the file is replaced, the link stays.
+        self.target = given.resolve()
+        self.draft = self.target.with_name(f".{self.target.name}.{uuid.uuid4().hex[:8]}.part")
+        self.file = self.draft.open("x", encoding="utf-8")
+
+    def finish(self) -> None:
+        """Put the file in its place."""
+        self.file.close()
+        if self.draft is not None:
+            if self.target.exists():
+                shutil.copymode(self.target, self.draft)
+            self.draft.replace(self.target)
+
+    def discard(self) -> None:
+        """Leave what was there before."""
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if self.draft is not None:
+            self.draft.unlink(missing_ok=True)
+
+
 class Output:
     """Where results go: a file, or standard output."""
 
     def __init__(self, path: str | None) -> None:
-        self.file: IO[str] = sys.stdout
-        if path:
-            self.file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 - `close` closes it
+        self.draft = Draft(path) if path else None
+        self.file: IO[str] = self.draft.file if self.draft else sys.stdout
         self.console = Console(file=self.file, highlight=False, markup=False, emoji=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.draft is None:
+            return
+        if kind is None:
+            self.draft.finish()
+        else:
+            self.draft.discard()
 
     @property
     def on_terminal(self) -> bool:
@@ -98,11 +152,6 @@ class Output:
             self.inspection(further)
         if rest and rest[-1].startswith(("  it is", "and ")):
             self.line(rest[-1])
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self.file is not sys.stdout:
-            self.file.close()
 
 
 def summary(files: int, pickles: int, findings: int, failed: int, known: int) -> str:
