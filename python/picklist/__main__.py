@@ -39,7 +39,6 @@ def _run() -> int:
         )
         return 2
     picklist.main(prog_name="picklist")
-    return 0
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ class Cluster:
             if name.startswith(("distributed.", "tornado")):
                 logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
+            # A client that cannot even begin leaves noise behind; this fails first.
+            importlib.import_module("distributed.comm").resolve_address(address)
             self.client = self.distributed.Client(
                 address, timeout=patience, set_as_default=False, name="picklist-scan"
             )

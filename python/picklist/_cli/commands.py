@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -30,13 +30,22 @@ from picklist.errors import PolicyError, UnsafePickleError
 class Commands(click.Group):
     """Commands that end in one line and the code 2 where they cannot finish, 130 after Ctrl-C."""
 
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run the command line, and exit."""
+        try:
+            code = super().main(*args, **{**options, "standalone_mode": False})
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("picklist: interrupted", err=True)
+            code = 130
+        except click.ClickException as error:
+            error.show()
+            code = error.exit_code
+        sys.exit(code)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that is asked for."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("picklist: interrupted", err=True)
-            sys.exit(130)
         except BrokenPipeError:
             # Who read has gone. Python would try to flush what is left, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
