@@ -39,6 +39,7 @@ def _run() -> int:
         )
         return 2
     picklist.main(prog_name="picklist")
+    return 0  # for the linter: a command exits by itself
 
 
 if __name__ == "__main__":

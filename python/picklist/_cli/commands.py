@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -11,12 +12,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 
 import picklist as library
 from picklist._cli.listing import listing
 from picklist._cli.options import FILES, OUTPUT, asked_policy, formats, with_policy
-from picklist._cli.output import Output
+from picklist._cli.output import Output, complain, printable_lines
 from picklist._cli.scan import scan
 from picklist._findings import RULES, Finding, as_sarif
 from picklist._inspection import Inspection, inspect_stream
@@ -35,10 +35,14 @@ class Commands(click.Group):
         try:
             code = super().main(*args, **{**options, "standalone_mode": False})
         except (KeyboardInterrupt, click.Abort):
-            click.echo("picklist: interrupted", err=True)
+            complain("interrupted")
             code = 130
         except click.ClickException as error:
-            error.show()
+            written = io.StringIO()
+            error.show(written)
+            out = Output(stream=sys.stderr)
+            for line in written.getvalue().splitlines():
+                out.line(line)
             code = error.exit_code
         sys.exit(code)
 
@@ -51,7 +55,7 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(2)
         except OSError as error:
-            click.echo(f"picklist: {error}", err=True)
+            complain(str(error))
             sys.exit(2)
 
 
@@ -100,8 +104,9 @@ def inspect(
             out.plain(json.dumps(as_sarif([*findings, *flat]), indent=2))
         else:
             for data, one in found:
-                for line in listing(data, limit, out.console.width if out.on_terminal else 0):
-                    out.line(line)
+                width = out.console.width if out.on_terminal else 0
+                for line, style in listing(data, limit, width):
+                    out.line(line, style)
                 out.inspection(one)
             out.findings(findings)
     clean = not findings and all(not one.findings for _, one in found)
@@ -114,13 +119,19 @@ def opened(path: str) -> Iterator[Any]:
         with open_binary(path) as file:
             yield from streams(file, path)
     except (OSError, ImportError, ValueError) as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
 
 
 @picklist.command()
 @FILES
-@click.option("--base", multiple=True, default=("std",), help="A preset to start from.")
+@click.option(
+    "--base",
+    multiple=True,
+    default=("std",),
+    metavar="NAME",
+    help="A preset to start from; may be repeated.  [default: std]",
+)
 @formats("toml", "python")
 @OUTPUT
 def learn(files: tuple[str, ...], base: tuple[str, ...], form: str, output: str | None) -> None:
@@ -130,20 +141,27 @@ def learn(files: tuple[str, ...], base: tuple[str, ...], form: str, output: str 
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
     with Output(output) as out:
         out.plain((learned.to_toml() if form == "toml" else learned.to_python()).rstrip())
     findings = [*learned.dangerous, *learned.unlearned]
     for finding in findings:
-        click.echo(f"picklist: not learned: {finding.where}: {finding.message}", err=True)
+        complain(f"not learned: {finding.where}: {finding.message}")
     sys.exit(1 if findings else 0)
 
 
 @picklist.command()
 @click.argument("file")
 @with_policy
-@click.option("--as", "form", type=click.Choice(["repr", "json"]), default="repr")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["repr", "json"]),
+    default="repr",
+    show_default=True,
+    help="How to print the value.",
+)
 def load(file: str, presets: tuple[str, ...], policy_file: str | None, form: str) -> None:
     """Load a pickle under the policy and print its value."""
     policy = asked_policy(presets, policy_file)
@@ -151,15 +169,18 @@ def load(file: str, presets: tuple[str, ...], policy_file: str | None, form: str
         with Path(file).open("rb") as opened_file:
             value = library.safe_load(opened_file, policy=policy)
     except OSError as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
     except UnsafePickleError as error:
-        click.echo(str(error), err=True)
+        complain(str(error))
         sys.exit(1)
     if form == "json":
-        click.echo(json.dumps(_jsonable(value), indent=2, ensure_ascii=False, default=repr))
+        text = json.dumps(_jsonable(value), indent=2, ensure_ascii=False, default=repr)
     else:
-        click.echo(repr(value))
+        text = repr(value)
+    out = Output()
+    # What is loaded may be anybody's text.
+    out.plain(printable_lines(text) if out.on_terminal else text)
 
 
 def _jsonable(value: Any) -> Any:
@@ -172,9 +193,13 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-@picklist.command()
+@picklist.command(short_help="Check whether an object can be pickled.")
 @click.argument("target", metavar="MODULE:EXPR")
-@click.option("--context", type=click.Choice(["spawn", "forkserver", "fork"]))
+@click.option(
+    "--context",
+    type=click.Choice(["spawn", "forkserver", "fork"]),
+    help="The start method of the process that it is for.",
+)
 @formats("text", "json", "sarif")
 def check(target: str, context: Any, form: str) -> None:
     """Check whether an object can be pickled: MODULE is imported, EXPR is evaluated in it."""
@@ -186,7 +211,7 @@ def check(target: str, context: Any, form: str) -> None:
         scope = vars(importlib.import_module(module))
         value = eval(compile(expression, target, "eval"), dict(scope))
     except Exception as error:  # noqa: BLE001 - whatever the user's module raises
-        click.echo(f"picklist: {target}: {type(error).__name__}: {error}", err=True)
+        complain(f"{target}: {type(error).__name__}: {error}")
         sys.exit(2)
     report = library.explain(value, name=expression, context=context)
     if form == "json":
@@ -194,21 +219,24 @@ def check(target: str, context: Any, form: str) -> None:
     elif form == "sarif":
         click.echo(json.dumps(report_as_sarif(report), indent=2))
     else:
-        click.echo(report.render(color=Console().is_terminal))
+        out = Output()
+        out.colored(report.render(color=out.on_terminal))
     sys.exit(0 if report.ok else 1)
 
 
-@picklist.command()
+@picklist.command(short_help="Explain a code (PKL110) or a rule (mismatch).")
 @click.argument("code")
 def explain(code: str) -> None:
     """Explain a code of the preflight (PKL110) or a rule of the scan (dangerous-global)."""
+    out = Output()
     if rule := RULES.get(code.lower()):
-        lines = (f"# {rule.code}", rule.summary, rule.text, rule.remedy)
-        click.echo("\n\n".join(lines))
-        return
-    try:
-        click.echo(page(code))
-    except KeyError:
-        known = ", ".join(RULES)
-        click.echo(f"picklist: there is no {code!r}; codes are PKL110 and so on, {known}", err=True)
-        sys.exit(2)
+        text = f"# {rule.code}\n\n{rule.summary}\n\n{rule.text}\n\n{rule.remedy}"
+    else:
+        try:
+            text = page(code)
+        except KeyError:
+            known = ", ".join(RULES)
+            complain(f"there is no {code!r}; codes are PKL110 and so on, {known}")
+            sys.exit(2)
+    for line in text.splitlines():
+        out.line(line, "bold" if line.startswith("#") else "")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import indent
+from threading import Timer
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from picklist._cli.options import OUTPUT, asked_policy, formats, with_policy
-from picklist._cli.output import Draft, Output, summary
+from picklist._cli.output import Draft, Output, complain, summary
 from picklist._cli.paths import files_of
 from picklist._cli.processes import keep_memory, scan_files
 from picklist._findings import Finding, as_sarif
@@ -26,6 +27,8 @@ from picklist._scanning import FileReport
 
 SCHEMA = "picklist-scan/1"
 BASELINE = "picklist-baseline/1"
+# Seconds before the bar appears.
+_MOMENT = 0.5
 
 
 class Tally:
@@ -57,7 +60,7 @@ class Tally:
         }
 
 
-@click.command()
+@click.command(short_help="Find what is wrong with pickles in files.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @with_policy
 @formats("text", "json", "jsonl", "sarif")
@@ -75,7 +78,12 @@ class Tally:
     help="List all findings in a file.",
 )
 @click.option(
-    "--jobs", "-j", type=click.IntRange(min=0), default=0, help="Processes; 0: one for each core."
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Processes; 0: one for each core.",
 )
 @click.option("--dask", metavar="ADDRESS", help="Scan on the Dask cluster of this scheduler.")
 @click.option(
@@ -108,7 +116,7 @@ def scan(
     files, missing = files_of(paths)
     tally.failed = len(missing)
     for path in missing:
-        click.echo(f"picklist: nothing is at {path}", err=True)
+        complain(f"nothing is at {path}")
     try:
         with (
             scanner(dask, dask_timeout, jobs) as scanned,
@@ -122,7 +130,7 @@ def scan(
                 out.line(summary(*numbers))
     except KeyboardInterrupt:
         done = f"interrupted after {tally.files} of {plural(len(files), 'file')}"
-        click.echo(f"picklist: {done}{f'; {output} is not written' if output else ''}", err=True)
+        complain(f"{done}; {output} is not written" if output else done)
         sys.exit(130)
     if write_baseline:
         listed = {"schema": BASELINE, "fingerprints": sorted(tally.fingerprints)}
@@ -148,7 +156,7 @@ def scanner(dask: str | None, timeout: float, jobs: int) -> Iterator[Any]:
         with Cluster(dask, patience=timeout) as cluster:
             yield cluster.scan
     except ClusterError as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
 
 
@@ -238,14 +246,22 @@ def progress(files: int, quiet: bool, out: Output) -> Iterator[Callable[[int], N
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("scan", total=files, speed="")
-        done = 0
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("scan", total=files, speed="")
+    done = 0
 
-        def advance(size: int) -> None:
-            nonlocal done
-            done += size
-            seconds = bar.tasks[0].elapsed or 1e-9
-            bar.update(task, advance=1, speed=f"{done / seconds / 1e6:.0f} MB/s")
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        seconds = bar.tasks[0].elapsed or 1e-9
+        bar.update(task, advance=1, speed=f"{done / seconds / 1e6:.0f} MB/s")
 
+    # A scan that is over before one can look needs no bar.
+    starting = Timer(_MOMENT, bar.start)
+    starting.start()
+    try:
         yield advance
+    finally:
+        starting.cancel()
+        starting.join()
+        bar.stop()
