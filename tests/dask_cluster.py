@@ -33,7 +33,7 @@ def dask_setup(worker: Any) -> None:
 
     def watched(path: str, *arguments: Any, **options: Any) -> Any:
         name = Path(path).name
-        if name.startswith("deadly"):
+        if "deadly" in name:
             os.kill(os.getpid(), signal.SIGKILL)
         if name.startswith("once"):
             mark = Path(path).with_suffix(".killed")

@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import picklist
+from picklist._cli import cluster as client
+from picklist._cli.batches import Batch
 from picklist._scanning import FileReport, scan_batch, scan_file
 
 fcntl = pytest.importorskip("fcntl", reason="signals and descriptors as Unix has them")
@@ -49,6 +53,8 @@ def started(workers: int = 3, kind: str = "") -> Iterator[Cluster]:
         "PICKLIST_TEST_WORKER": kind,
         # A task goes to no third worker when two have died of it.
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+        # How long the scheduler asks a dead worker for a result before it has it made again.
+        "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s",
     }
     with subprocess.Popen(
         [sys.executable, str(PROGRAM), str(workers)],
@@ -191,18 +197,21 @@ class TestKilledWorkers:
         ]
         assert sum(len(row["findings"]) for row in rows) == FILES // 10
 
-    def test_a_file_that_kills_every_worker(self, folder: Path) -> None:
-        """It is a finding; all others are scanned, those of its batch too."""
-        (folder / "deadly.pkl").write_bytes(PAYLOAD)
+    def test_files_that_kill_every_worker(self, folder: Path) -> None:
+        """They are findings; all others are scanned, also what stood beside them on a worker."""
+        deadly = ["deadly.pkl", "f30-deadly.pkl"]
+        for path in deadly:
+            (folder / path).write_bytes(PAYLOAD)
         with started() as cluster:
             done = run(".", "--format", "json", "--dask", cluster.address, cwd=folder)
         assert (done.returncode, done.stderr) == (2, "")
         document = json.loads(done.stdout)
-        assert document["failed"] == 1
-        assert [row["source"] for row in document["files"] if row["failed"]] == ["deadly.pkl"]
-        assert len(document["files"]) == FILES + 2
+        assert document["failed"] == 2
+        assert [row["source"] for row in document["files"] if row["failed"]] == deadly
+        assert len({row["source"] for row in document["files"]}) == FILES + 3
+        assert len(document["files"]) == FILES + 3
         rules = [one["rule"] for row in document["files"] for one in row["findings"]]
-        assert sorted(rules) == ["dangerous-global"] * (FILES // 10) + ["not-inspected"]
+        assert sorted(rules) == ["dangerous-global"] * (FILES // 10) + ["not-inspected"] * 2
 
 
 class TestClustersThatCannotBeUsed:
@@ -258,6 +267,44 @@ class TestClustersThatCannotBeUsed:
         assert process.returncode == 2
         assert errors.count("\n") == 1
         assert f"picklist: the Dask scheduler at {cluster.address} went away: " in errors
+
+    def test_ctrl_c(self, cluster: Cluster, folder: Path) -> None:
+        """One line, the old output, and a cluster that is free for the next."""
+        for path in sorted(folder.glob("f*.pkl")):
+            path.rename(path.with_name(f"slow-{path.name}"))
+        (folder / "out").write_text("before\n")
+        with subprocess.Popen(
+            command(".", "--dask", cluster.address, "--output", "out"),
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        ) as process:
+            while not any(folder.glob(".out.*.part")):
+                time.sleep(0.02)
+                assert process.poll() is None
+            time.sleep(0.3)
+            os.killpg(process.pid, signal.SIGINT)
+            out, errors = process.communicate(timeout=30)
+        assert (process.returncode, out) == (130, ""), errors
+        assert errors.startswith("picklist: interrupted after ")
+        assert errors.endswith(" of 62 files; out is not written\n")
+        assert errors.count("\n") == 1
+        assert (folder / "out").read_text() == "before\n"
+        assert run("notes.txt", "--dask", cluster.address, cwd=folder).returncode == 0
+
+    def test_a_worker_that_joins_late_with_another_picklist(self) -> None:
+        """Its answer says so: nothing of it is taken."""
+        there = client.Cluster.__new__(client.Cluster)
+        future = types.SimpleNamespace(status="finished")
+        answer = {"host": "late", "version": "0.0.1", "files": []}
+        with pytest.raises(client.ClusterError, match=r"a worker joined .*: late \(0\.0\.1\)"):
+            there._reports(Batch(0, ("f.pkl",)), future, answer)
+        answer = scan_batch([("g.pkl", "g.pkl")], None, picklist.__version__)
+        with pytest.raises(client.ClusterError, match="answered for other files"):
+            there._reports(Batch(0, ("f.pkl",)), future, answer)
 
     def test_jobs_are_local(self, folder: Path) -> None:
         done = run(".", "--dask", "tcp://127.0.0.1:1", "--jobs", "2", cwd=folder)

@@ -174,3 +174,14 @@ def test_a_file_that_cannot_be_opened_is_a_finding(tmp_path: Path) -> None:
     assert (finding.rule, finding.source) == ("not-inspected", "models/nowhere")
     assert finding.message == report.failed
     assert report.failed.startswith("FileNotFoundError: ")
+
+
+def test_the_benchmark_runs() -> None:
+    program = Path(__file__).resolve().parent.parent / "benches" / "scan.py"
+    arguments = ("--files", "20", "--size", "0.02", "--rounds", "1", "--jobs", "2")
+    done = subprocess.run(
+        [sys.executable, str(program), *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split("  ")[0] for line in done.stdout.splitlines()[1:]]
+    assert rows == ["read", "scan, 1 job", "scan, 2 jobs", "inspect", "threads, 1", "threads, 2"]

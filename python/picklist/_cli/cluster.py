@@ -141,18 +141,21 @@ class Cluster:
         held: dict[int, FileReport] = {}
         at = 0
         while waiting or suspects or out:
-            if suspects and not out:
+            alone = bool(suspects) and not out
+            if alone:
                 self._submit(suspects.popleft(), document, out)
-            while waiting and not suspects and len(out) < max(2, _AHEAD * self.threads):
-                self._submit(waiting.popleft(), document, out)
+            elif not suspects:
+                while waiting and len(out) < max(2, _AHEAD * self.threads):
+                    self._submit(waiting.popleft(), document, out)
             future, result = self._next()
             batch = out.pop(future.key)
             reports = self._reports(batch, future, result)
             future.release()
-            if reports is None:
+            if reports is None and not alone:
+                # Perhaps it only stood beside the one to blame.
                 suspects.extend(batch.singles())
-            else:
-                held.update(enumerate(reports, batch.first))
+                continue
+            held.update(enumerate(reports or _killed(batch), batch.first))
             while at in held:
                 yield held.pop(at)
                 at += 1
@@ -206,11 +209,7 @@ class Cluster:
             error = result[1]
             if not isinstance(error, self.distributed.KilledWorker):
                 raise ClusterError(f"a Dask worker cannot scan: {_line(error)}")
-            if len(batch.paths) > 1:
-                return None
-            report = FileReport(batch.paths[0])
-            report.fail("every worker that scanned it was killed")
-            return [report]
+            return None
         if result["version"] != picklist.__version__:
             found = f"{result['host']} ({result['version']})"
             message = f"a worker joined that has another picklist than {picklist.__version__}"
@@ -223,6 +222,14 @@ class Cluster:
                 report.findings.pop()
                 report.fail(f"{report.failed} (on {result['host']})")
         return reports
+
+
+def _killed(batch: Batch) -> list[FileReport]:
+    """Return the report of a file that took its workers down with nothing beside it."""
+    (path,) = batch.paths
+    report = FileReport(path)
+    report.fail("every worker that scanned it was killed")
+    return [report]
 
 
 def _line(error: BaseException) -> str:
