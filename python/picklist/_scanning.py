@@ -8,7 +8,6 @@ nothing, and counts as other data unless its name says that it is a pickle.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import re
 import socket
@@ -27,6 +26,7 @@ from picklist.containers import Bounds, Stream, streams
 _IDENTIFIERS = re.compile(r"[\w.]+")
 # torch.load reads five pickles; raw storage follows.
 _TORCH_LEGACY_PICKLES = 5
+_LAST: dict[str, Policy] = {}
 
 
 @dataclass(slots=True)
@@ -148,13 +148,17 @@ def scan_batch(
     return answer | {"files": reports}
 
 
-@functools.lru_cache(maxsize=8)
 def _policy_of(document: str) -> Policy:
-    """Return the policy that a document describes."""
-    with tempfile.TemporaryDirectory(prefix="picklist-") as folder:
-        path = Path(folder, "policy.toml")
-        path.write_text(document, encoding="utf-8")
-        return Policy.from_file(path)
+    """Return the policy that a document describes; the last one is kept for the next batch."""
+    policy = _LAST.get(document)
+    if policy is None:
+        with tempfile.TemporaryDirectory(prefix="picklist-") as folder:
+            path = Path(folder, "policy.toml")
+            path.write_text(document, encoding="utf-8")
+            policy = Policy.from_file(path)
+        _LAST.clear()
+        _LAST[document] = policy
+    return policy
 
 
 def scan_stream(
