@@ -172,7 +172,6 @@ class TestKilledWorkers:
                 cwd=folder,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
             ) as process:
                 lines = []
                 for line in process.stdout:
@@ -258,7 +257,6 @@ class TestClustersThatCannotBeUsed:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
             ) as process,
         ):
             assert process.stdout.readline().startswith("slow-f09.pkl")
@@ -279,7 +277,6 @@ class TestClustersThatCannotBeUsed:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         ) as process:
             while not any(folder.glob(".out.*.part")):

@@ -185,3 +185,34 @@ def test_the_benchmark_runs() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split("  ")[0] for line in done.stdout.splitlines()[1:]]
     assert rows == ["read", "scan, 1 job", "scan, 2 jobs", "inspect", "threads, 1", "threads, 2"]
+
+
+# A child's memory counts from its parent's, and pytest is large.
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+assert status == 0
+print(usage.ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs wait4")
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_memory_is_that_of_a_file_however_many_there_are(tmp_path: Path, form: str) -> None:
+    first = tmp_path / "000.pkl"
+    first.write_bytes(pickle.dumps([str(number) * 9 for number in range(100_000)]))
+    largest = []
+    for number in (4, 120):
+        for at in range(number):
+            path = tmp_path / f"{at:03}.pkl"
+            if not path.exists():
+                path.hardlink_to(first)
+        options = ("--jobs", "2", "--format", form, "--output", os.devnull)
+        command = [sys.executable, "-m", "picklist", "scan", str(tmp_path), *options]
+        done = subprocess.run(
+            [sys.executable, "-c", LAUNCHER, *command], capture_output=True, text=True, check=True
+        )
+        largest.append(int(done.stdout))
+    few, many = largest
+    assert many < 1.3 * few, largest

@@ -177,17 +177,20 @@ def counted(
         advance(report.size)
 
 
-# --- one writer for each format ------------------------------------------------------------------
+# --- one writer for each format; what is for reading along is not kept back ----------------------
 
 
 def _text(reports: Iterator[FileReport], _tally: Tally, out: Output) -> None:
     for report in reports:
-        out.findings(report.findings)
+        if report.findings:
+            out.findings(report.findings)
+            out.file.flush()
 
 
 def _jsonl(reports: Iterator[FileReport], _tally: Tally, out: Output) -> None:
     for report in reports:
         out.plain(json.dumps(report.to_dict()))
+        out.file.flush()
 
 
 def _json(reports: Iterator[FileReport], tally: Tally, out: Output) -> None:
