@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
 import pickle
 import sys
@@ -170,10 +171,17 @@ def warm(options: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def _pickle_as_it_came() -> Iterator[None]:
-    """Importing dill teaches pickle's Python pickler its types; take that back after each test."""
+    """Take back after each test what importing dill or distributed teaches pickle.
+
+    dill teaches pickle's Python pickler its types; distributed has tblib register all exceptions.
+    """
     yield
     if "dill" in sys.modules:
         sys.modules["dill"].extend(use_dill=False)
+    if "tblib" in sys.modules:
+        for cls, reducer in list(copyreg.dispatch_table.items()):
+            if reducer.__module__.startswith("tblib"):
+                del copyreg.dispatch_table[cls]
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ class TestManyFiles:
     @pytest.mark.skipif(sys.platform == "win32", reason="signals")
     def test_a_killed_worker_loses_nothing(self, many: Path) -> None:
         """Files of a worker that dies are scanned again; none is lost, none counted twice."""
-        from picklist._cli.scan import scan_files
+        from picklist._cli.processes import scan_files
 
         paths = [str(path) for path in sorted(many.iterdir())]
         reports = []
@@ -210,7 +210,8 @@ class TestUrls:
 
     def test_memory(self) -> None:
         fsspec = pytest.importorskip("fsspec")
-        from picklist._cli.scan import files_of, scan_files
+        from picklist._cli.paths import files_of
+        from picklist._cli.processes import scan_files
 
         with fsspec.open("memory://models/a.pkl", "wb") as file:
             file.write(PAYLOAD)
@@ -222,7 +223,7 @@ class TestUrls:
     def test_an_unknown_scheme_is_a_failure(self, folder: Path) -> None:
         done = run("scan", "nonsense://bucket/a.pkl", cwd=folder)
         assert done.returncode == 2
-        assert "nonsense://bucket/a.pkl: " in done.stdout
+        assert "nonsense://bucket/a.pkl\n  E not-inspected\n    ValueError: Protocol" in done.stdout
 
 
 class TestOtherCommands:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import traceback
+from typing import NoReturn
 
 
 def main() -> int:
     """Run the command line; return its exit code where it does not exit by itself."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        return _run()
+    except KeyboardInterrupt:
+        print("picklist: interrupted", file=sys.stderr)
+        return 130
+    except Exception:  # noqa: BLE001 - Python's own code for it, 1, would say "findings"
+        traceback.print_exc()
+        return 2
+
+
+def _terminated(number: int, _frame: object) -> NoReturn:
+    """End as after Ctrl-C: worker processes too, and no file half written."""
+    sys.exit(128 + number)
+
+
+def _run() -> int:
     try:
         from picklist._cli.commands import picklist
     except ModuleNotFoundError as error:
@@ -19,7 +39,7 @@ def main() -> int:
         )
         return 2
     picklist.main(prog_name="picklist")
-    return 0
+    return 0  # for the linter: a command exits by itself
 
 
 if __name__ == "__main__":

@@ -1,69 +1,65 @@
-"""The commands of `picklist` and their options. Exit codes: 0 clean, 1 findings, 2 not finished."""
+"""The commands of `picklist`, but for `scan`. Exit codes: 0 clean, 1 findings, 2 not finished."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 import picklist as library
 from picklist._cli.listing import listing
-from picklist._cli.output import Output, summary
-from picklist._cli.scan import files_of, scan_files, without
+from picklist._cli.options import FILES, OUTPUT, asked_policy, formats, with_policy
+from picklist._cli.output import Output, complain, printable_lines
+from picklist._cli.scan import scan
 from picklist._findings import RULES, Finding, as_sarif
 from picklist._inspection import Inspection, inspect_stream
 from picklist._preflight.pages import page
 from picklist._preflight.render import as_sarif as report_as_sarif
-from picklist._scanning import FileReport, open_binary
+from picklist._scanning import open_binary
 from picklist.containers import streams
 from picklist.errors import PolicyError, UnsafePickleError
 
-F = TypeVar("F", bound=Callable[..., Any])
-BASELINE = "picklist-baseline/1"
-FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
-POLICIES = [
-    click.option("--policy", "presets", multiple=True, help="A preset to go by; may be repeated."),
-    click.option("--policy-file", type=click.Path(exists=True), help="A policy as TOML."),
-]
-OUTPUT = click.option("--output", "-o", type=click.Path(), help="Write to a file.")
+
+class Commands(click.Group):
+    """Commands that end in one line and the code 2 where they cannot finish, 130 after Ctrl-C."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run the command line, and exit."""
+        try:
+            code = super().main(*args, **{**options, "standalone_mode": False})
+        except (KeyboardInterrupt, click.Abort):
+            complain("interrupted")
+            code = 130
+        except click.ClickException as error:
+            written = io.StringIO()
+            error.show(written)
+            out = Output(stream=sys.stderr)
+            for line in written.getvalue().splitlines():
+                out.line(line)
+            code = error.exit_code
+        sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Who read has gone. Python would try to flush what is left, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(2)
+        except OSError as error:
+            complain(str(error))
+            sys.exit(2)
 
 
-def asked_policy(presets: Sequence[str], policy_file: str | None) -> library.Policy | None:
-    """Return the policy of the options; None is the default one."""
-    if presets and policy_file:
-        raise click.UsageError("--policy and --policy-file exclude each other")
-    try:
-        if policy_file:
-            return library.Policy.from_file(policy_file)
-        return library.Policy(base=list(presets)) if presets else None
-    except PolicyError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def with_policy(command: F) -> F:
-    """Add the options that choose a policy."""
-    for option in reversed(POLICIES):
-        command = option(command)
-    return command
-
-
-def formats(*names: str) -> Callable[[F], F]:
-    """Return the option `--format`."""
-    return click.option(
-        "--format", "form", type=click.Choice(names), default=names[0], show_default=True
-    )
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(library.__version__, prog_name="picklist")
 def picklist() -> None:
     """Look at pickles, load them under a policy, and check objects before pickling.
@@ -72,119 +68,7 @@ def picklist() -> None:
     """
 
 
-@picklist.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@with_policy
-@formats("text", "json", "jsonl", "sarif")
-@OUTPUT
-@click.option("--baseline", type=click.Path(exists=True), help="Leave out what this file lists.")
-@click.option("--write-baseline", type=click.Path(), help="List all findings in a file.")
-@click.option("--jobs", "-j", type=int, default=0, help="Processes; 0: one for each core.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar, no summary.")
-def scan(
-    paths: tuple[str, ...],
-    presets: tuple[str, ...],
-    policy_file: str | None,
-    form: str,
-    output: str | None,
-    baseline: str | None,
-    write_baseline: str | None,
-    jobs: int,
-    quiet: bool,
-) -> None:
-    """Find what is wrong with the pickles in files, folders, globs and URLs."""
-    policy = asked_policy(presets, policy_file)
-    known = read_baseline(baseline) if baseline else []
-    files, missing = files_of(paths)
-    out = Output(output)
-    reports: list[FileReport] = []
-    hidden = pickles = found = failed = 0
-    prints: list[str] = []
-    with progress(len(files), quiet or (form == "jsonl" and out.on_terminal), out) as advance:
-        for report in scan_files(files, policy, jobs or os.cpu_count() or 1):
-            prints += (finding.fingerprint for finding in report.findings)
-            hidden += without(report, known)
-            pickles += report.pickles
-            found += len(report.findings)
-            failed += bool(report.failed)
-            if form == "text":
-                out.findings(report.findings)
-                if report.failed:
-                    out.line(f"{report.source}: {report.failed}", "bold red")
-            elif form == "jsonl":
-                out.plain(json.dumps(report.to_dict()))
-            else:
-                reports.append(report)
-            advance(report.size)
-    for path in missing:
-        failed += 1
-        click.echo(f"picklist: nothing is at {path}", err=True)
-    if form == "json":
-        document = {
-            "schema": "picklist-scan/1",
-            "files": [report.to_dict() for report in reports],
-            "pickles": pickles,
-            "findings": found,
-            "in_baseline": hidden,
-            "failed": failed,
-        }
-        out.plain(json.dumps(document, indent=2))
-    elif form == "sarif":
-        flat = [finding for report in reports for finding in report.findings]
-        flat += (
-            Finding("not-inspected", report.failed, report.source)
-            for report in reports
-            if report.failed
-        )
-        out.plain(json.dumps(as_sarif(flat), indent=2))
-    elif form == "text" and not quiet:
-        out.line(summary(len(files), pickles, found, failed, hidden))
-    out.close()
-    if write_baseline:
-        listed = {"schema": BASELINE, "fingerprints": sorted(set(prints))}
-        Path(write_baseline).write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
-    sys.exit(2 if failed else 1 if found else 0)
-
-
-def read_baseline(path: str) -> list[str]:
-    """Return the fingerprints of a baseline."""
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-        if document["schema"] == BASELINE:
-            return [str(known) for known in document["fingerprints"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise click.UsageError(f"{path} is no baseline: {error}") from error
-    raise click.UsageError(f"{path} is no baseline of this version")
-
-
-@contextlib.contextmanager
-def progress(files: int, quiet: bool, out: Output) -> Iterator[Any]:
-    """Show a bar with throughput, on a terminal only; yields what to call after each file."""
-    # On one terminal the findings go above the bar.
-    console = out.console if out.on_terminal else Console(stderr=True)
-    if quiet or files < 2 or not console.is_terminal:
-        yield lambda _size: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("scanning"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("scan", total=files, speed="")
-        done = 0
-
-        def advance(size: int) -> None:
-            nonlocal done
-            done += size
-            seconds = bar.tasks[0].elapsed or 1e-9
-            bar.update(task, advance=1, speed=f"{done / seconds / 1e6:.0f} MB/s")
-
-        yield advance
+picklist.add_command(scan)
 
 
 @picklist.command()
@@ -203,7 +87,6 @@ def inspect(
 ) -> None:
     """Show what pickles would do, opcode by opcode, without doing it."""
     policy = asked_policy(presets, policy_file)
-    out = Output(output)
     found: list[tuple[bytes, Inspection]] = []
     findings: list[Finding] = []
     for path in files:
@@ -213,18 +96,19 @@ def inspect(
                 continue
             source = f"{path}!{stream.member}" if stream.member else path
             found.append((stream.data, inspect_stream(stream.data, source=source, policy=policy)))
-    if form == "json":
-        out.plain(json.dumps([one.to_dict() for _, one in found], indent=2))
-    elif form == "sarif":
-        flat = [finding for _, one in found for finding in one.findings]
-        out.plain(json.dumps(as_sarif([*findings, *flat]), indent=2))
-    else:
-        for data, one in found:
-            for line in listing(data, limit, out.console.width if out.on_terminal else 0):
-                out.line(line)
-            out.inspection(one)
-        out.findings(findings)
-    out.close()
+    with Output(output) as out:
+        if form == "json":
+            out.plain(json.dumps([one.to_dict() for _, one in found], indent=2))
+        elif form == "sarif":
+            flat = [finding for _, one in found for finding in one.findings]
+            out.plain(json.dumps(as_sarif([*findings, *flat]), indent=2))
+        else:
+            for data, one in found:
+                width = out.console.width if out.on_terminal else 0
+                for line, style in listing(data, limit, width):
+                    out.line(line, style)
+                out.inspection(one)
+            out.findings(findings)
     clean = not findings and all(not one.findings for _, one in found)
     sys.exit(0 if clean else 1)
 
@@ -235,13 +119,19 @@ def opened(path: str) -> Iterator[Any]:
         with open_binary(path) as file:
             yield from streams(file, path)
     except (OSError, ImportError, ValueError) as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
 
 
 @picklist.command()
 @FILES
-@click.option("--base", multiple=True, default=("std",), help="A preset to start from.")
+@click.option(
+    "--base",
+    multiple=True,
+    default=("std",),
+    metavar="NAME",
+    help="A preset to start from; may be repeated.  [default: std]",
+)
 @formats("toml", "python")
 @OUTPUT
 def learn(files: tuple[str, ...], base: tuple[str, ...], form: str, output: str | None) -> None:
@@ -251,21 +141,27 @@ def learn(files: tuple[str, ...], base: tuple[str, ...], form: str, output: str 
     except PolicyError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
-    out = Output(output)
-    out.plain((learned.to_toml() if form == "toml" else learned.to_python()).rstrip())
-    out.close()
+    with Output(output) as out:
+        out.plain((learned.to_toml() if form == "toml" else learned.to_python()).rstrip())
     findings = [*learned.dangerous, *learned.unlearned]
     for finding in findings:
-        click.echo(f"picklist: not learned: {finding.where}: {finding.message}", err=True)
+        complain(f"not learned: {finding.where}: {finding.message}")
     sys.exit(1 if findings else 0)
 
 
 @picklist.command()
 @click.argument("file")
 @with_policy
-@click.option("--as", "form", type=click.Choice(["repr", "json"]), default="repr")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["repr", "json"]),
+    default="repr",
+    show_default=True,
+    help="How to print the value.",
+)
 def load(file: str, presets: tuple[str, ...], policy_file: str | None, form: str) -> None:
     """Load a pickle under the policy and print its value."""
     policy = asked_policy(presets, policy_file)
@@ -273,15 +169,18 @@ def load(file: str, presets: tuple[str, ...], policy_file: str | None, form: str
         with Path(file).open("rb") as opened_file:
             value = library.safe_load(opened_file, policy=policy)
     except OSError as error:
-        click.echo(f"picklist: {error}", err=True)
+        complain(str(error))
         sys.exit(2)
     except UnsafePickleError as error:
-        click.echo(str(error), err=True)
+        complain(str(error))
         sys.exit(1)
     if form == "json":
-        click.echo(json.dumps(_jsonable(value), indent=2, ensure_ascii=False, default=repr))
+        text = json.dumps(_jsonable(value), indent=2, ensure_ascii=False, default=repr)
     else:
-        click.echo(repr(value))
+        text = repr(value)
+    out = Output()
+    # What is loaded may be anybody's text.
+    out.plain(printable_lines(text) if out.on_terminal else text)
 
 
 def _jsonable(value: Any) -> Any:
@@ -294,9 +193,13 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-@picklist.command()
+@picklist.command(short_help="Check whether an object can be pickled.")
 @click.argument("target", metavar="MODULE:EXPR")
-@click.option("--context", type=click.Choice(["spawn", "forkserver", "fork"]))
+@click.option(
+    "--context",
+    type=click.Choice(["spawn", "forkserver", "fork"]),
+    help="The start method of the process that it is for.",
+)
 @formats("text", "json", "sarif")
 def check(target: str, context: Any, form: str) -> None:
     """Check whether an object can be pickled: MODULE is imported, EXPR is evaluated in it."""
@@ -308,7 +211,7 @@ def check(target: str, context: Any, form: str) -> None:
         scope = vars(importlib.import_module(module))
         value = eval(compile(expression, target, "eval"), dict(scope))
     except Exception as error:  # noqa: BLE001 - whatever the user's module raises
-        click.echo(f"picklist: {target}: {type(error).__name__}: {error}", err=True)
+        complain(f"{target}: {type(error).__name__}: {error}")
         sys.exit(2)
     report = library.explain(value, name=expression, context=context)
     if form == "json":
@@ -316,21 +219,24 @@ def check(target: str, context: Any, form: str) -> None:
     elif form == "sarif":
         click.echo(json.dumps(report_as_sarif(report), indent=2))
     else:
-        click.echo(report.render(color=Console().is_terminal))
+        out = Output()
+        out.colored(report.render(color=out.on_terminal))
     sys.exit(0 if report.ok else 1)
 
 
-@picklist.command()
+@picklist.command(short_help="Explain a code (PKL110) or a rule (mismatch).")
 @click.argument("code")
 def explain(code: str) -> None:
     """Explain a code of the preflight (PKL110) or a rule of the scan (dangerous-global)."""
+    out = Output()
     if rule := RULES.get(code.lower()):
-        lines = (f"# {rule.code}", rule.summary, rule.text, rule.remedy)
-        click.echo("\n\n".join(lines))
-        return
-    try:
-        click.echo(page(code))
-    except KeyError:
-        known = ", ".join(RULES)
-        click.echo(f"picklist: there is no {code!r}; codes are PKL110 and so on, {known}", err=True)
-        sys.exit(2)
+        text = f"# {rule.code}\n\n{rule.summary}\n\n{rule.text}\n\n{rule.remedy}"
+    else:
+        try:
+            text = page(code)
+        except KeyError:
+            known = ", ".join(RULES)
+            complain(f"there is no {code!r}; codes are PKL110 and so on, {known}")
+            sys.exit(2)
+    for line in text.splitlines():
+        out.line(line, "bold" if line.startswith("#") else "")
