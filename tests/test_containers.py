@@ -22,6 +22,7 @@ from assembler import BINPERSID, GLOBAL, POP, PROTO, SHORT_BINSTRING, STACK_GLOB
 from payloads import call, literal
 from picklist._scanning import FileReport, scan_file, scan_stream
 from picklist.containers import Bounds
+from preflight_kinds.table import needs
 
 PAYLOAD = b"cos\nsystem\n(S'echo hello'\ntR."
 GOOD = pickle.dumps({"a": [1, 2.5, "x"]})
@@ -135,6 +136,31 @@ def test_compressed_members(method: int) -> None:
 )
 def test_other_files_are_left_alone(data: bytes) -> None:
     assert rules(scan(data, "notes.txt")) == []
+
+
+class TestLargeFiles:
+    """Of a large file that is no pickle only the beginning is read."""
+
+    JUNK = bytes(range(256)) * 8192
+
+    @pytest.mark.parametrize(
+        "head", [b"", b"MZ\x90\0", b"\x7fELF", b"import os\nimport re\n", b"PK", b"(dp0\n\xff"]
+    )
+    def test_other_files(self, head: bytes) -> None:
+        assert rules(scan(head + self.JUNK)) == []
+        assert "malformed" in rules(scan(head + self.JUNK, "model.pkl"))
+
+    @pytest.mark.parametrize("before", [0, 1, 300, 511, 512, 513, 5000])
+    @pytest.mark.parametrize("name", ["notes", "model.pkl"])
+    def test_a_payload_before_junk(self, before: int, name: str) -> None:
+        for filler in (b"N" * before, b"V" + b"b" * before + b"\n"):
+            assert dangerous(scan(filler + PAYLOAD[:-1] + self.JUNK, name))
+
+    def test_a_large_pickle(self) -> None:
+        data = pickle.dumps([self.JUNK, "x"])
+        assert scan(data).pickles == 1
+        assert dangerous(scan(data + PAYLOAD))
+        assert dangerous(scan(data[:-1] + b"0" + PAYLOAD))
 
 
 def test_what_calls_itself_a_pickle_must_be_one() -> None:
@@ -442,11 +468,9 @@ def test_missing_decompressors_are_named(monkeypatch: Any) -> None:
     assert "pip install zstandard" in report.findings[0].message
 
 
-def test_lz4_and_zstandard_if_there() -> None:
-    lz4 = pytest.importorskip("lz4.frame")
-    assert dangerous(scan(lz4.compress(PAYLOAD)))
-    zstandard = pytest.importorskip("zstandard")
-    assert dangerous(scan(zstandard.compress(PAYLOAD)))
+@pytest.mark.parametrize("package", ["lz4.frame", "zstandard"])
+def test_lz4_and_zstandard(package: str) -> None:
+    assert dangerous(scan(needs(package).compress(PAYLOAD)))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

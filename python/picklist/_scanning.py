@@ -96,3 +96,4 @@ def scan_stream(
             pickles, findings = judge(found, report.source, policy)
             report.pickles += pickles
             report.findings += findings
+        del found  # not in memory while the next member is read

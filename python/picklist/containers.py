@@ -35,7 +35,8 @@ from picklist._decompress import (
     open_zstd,
     whole,
 )
-from picklist._picklist import _opcodes
+from picklist._picklist import _genops
+from picklist.errors import LimitExceededError, UnsafePickleError
 
 __all__ = ["Bounds", "Stream", "streams"]
 
@@ -44,8 +45,8 @@ _PICKLE_NAMES = re.compile(
 )
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
-# What a pickle can begin with.
-_OPCODES = bytes(code for _, code, *_ in _opcodes())
+# Bytes from which on a look at the beginning of a file comes before all of it is read.
+_LARGE = 1 << 20
 # Bytes that are searched at a time for what lies between members.
 _PIECE = 1 << 20
 # Archives that nothing here reads: 7z, RAR, compress, lzip, snappy.
@@ -130,8 +131,7 @@ def _streams(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
     yield from reading.flush()
     file.seek(0)
     size = file.seek(0, io.SEEK_END)
-    if head and head[0] not in _OPCODES:
-        # No pickle of any protocol: of what fails at its first byte the rest need not be read.
+    if size > _LARGE and not _may_be_a_pickle(head):
         data = head
     elif size > reading.bounds.max_member:
         reading.note(
@@ -145,6 +145,21 @@ def _streams(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
     if _TORCH_MAGIC in data[:32]:
         kind = "torch-legacy"
     yield Stream(place.member, data, kind, named)
+
+
+def _may_be_a_pickle(head: bytes) -> bool:
+    """Tell from its first bytes whether the rest of a file need be read.
+
+    Whatever reads opcodes ends where one cannot be read. Where BUILD comes before that, raw arrays
+    may follow.
+    """
+    try:
+        _genops(head)
+    except (EOFError, LimitExceededError):
+        return True
+    except UnsafePickleError as error:
+        return b"b" in head[: error.offset]
+    return True
 
 
 def _ends_as_zip(file: IO[bytes]) -> bool:
@@ -301,6 +316,7 @@ def _hidden_entries(
             data = _unpacked(file, offset, size, method, inner, reading)
             if data is not None:
                 yield from _streams(data, inner, reading)
+            del data  # not while the next one is read
             yield from reading.flush()
         at = max(at, stop)
 
@@ -346,15 +362,27 @@ def _tar(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
                 yield from reading.flush()
     except (tarfile.TarError, OSError, ValueError) as error:
         reading.note("mismatch", place.member, f"the archive is damaged: {first_line(error)}")
-    file.seek(end)
-    rest = file.read(reading.bounds.max_member)
-    if rest.strip(b"\0"):
+    after = file.seek(0, io.SEEK_END)
+    end = _next_not_zero(file, end) if end else end
+    if end < after:
         reading.note("mismatch", place.member, "bytes follow the end of the archive")
         inner = place.inside("(after the end)")
+        file.seek(end)
+        rest = collected(Part(file, after - end), inner.member, reading, after - end)
         if end:
-            yield from _streams(io.BytesIO(rest.lstrip(b"\0")), inner, reading)
+            yield from _streams(rest, inner, reading)
         else:  # nothing of it could be read as an archive
-            yield Stream(inner.member, rest)
+            yield Stream(inner.member, rest.getvalue())
+
+
+def _next_not_zero(file: IO[bytes], at: int) -> int:
+    """Return the offset of the next byte that is not 0, or the end of the file."""
+    file.seek(at)
+    while piece := file.read(_PIECE):
+        if rest := piece.lstrip(b"\0"):
+            return at + len(piece) - len(rest)
+        at += len(piece)
+    return at
 
 
 # --- numpy ---------------------------------------------------------------------------------------
