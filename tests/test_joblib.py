@@ -7,8 +7,12 @@ later (`joblib/numpy_pickle.py`, ``NumpyArrayWrapper.read_array``).
 from __future__ import annotations
 
 import io
+import json
+import os
 import pickle
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -282,6 +286,15 @@ class TestForged:
             data = asm(PROTO(3), stop=False) + wrapper(dtype=objects) + broken
             assert {SYSTEM, UNREAD} <= names(scan(data))
 
+    def test_a_pickle_of_objects_whose_frame_goes_on(self) -> None:
+        """pickle.py has read the frame by then, _pickle.c leaves the file behind STOP."""
+        objects = dtype("O8", (3, "|", None, None, None, -1, -1, 63))
+        for more, rule in ((b"", None), (b"N" * 5, "not-inspected")):
+            framed = b"N." + more
+            frame = b"\x80\x04" + asm(FRAME(len(framed)), stop=False) + framed
+            rules = {rule for rule, _ in names(scan(stream(wrapper(dtype=objects) + frame)))}
+            assert rules == {rule} - {None}
+
     def test_an_array_that_is_opcodes_to_pickle(self) -> None:
         """`joblib.load` steps over it, `pickle.load` runs it."""
         attack = b"0" + PAYLOAD + b"."
@@ -428,6 +441,27 @@ class TestForged:
         assert inspect_stream(data, source="", arrays="padded").fault is None
         with pytest.raises(ValueError, match="unknown kind of arrays"):
             inspect_stream(data, source="", arrays="none")  # type: ignore[arg-type]
+
+
+def test_mutants_that_joblib_reads() -> None:
+    """Whatever `joblib.load` would import of a damaged file is named, or the file is in doubt."""
+    needs("joblib")
+    answers = []
+    for seed in range(6):
+        program = [sys.executable, str(Path(__file__).with_name("joblib_mutants.py"))]
+        child = subprocess.run(
+            [*program, str(seed), "150"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        )
+        if child.returncode >= 0:  # a signal is numpy's, at a forged dtype
+            assert child.returncode == 0, child.stderr[-600:]
+            answers.append(json.loads(child.stdout))
+    assert len(answers) >= 2
+    assert [one for answer in answers for one in answer["missed"]] == []
+    assert sum(answer["reached"] for answer in answers) >= 10
 
 
 def test_calls_between_arrays() -> None:

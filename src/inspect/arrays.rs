@@ -115,7 +115,11 @@ impl NoteWorld<'_> {
             Behind::Bytes(bytes) => padded(behind, padding)?
                 .checked_add(usize::try_from(bytes).map_err(|_| stray("it has too many items"))?)
                 .filter(|length| *length <= behind.len()),
-            Behind::Objects => Survey::default().walk(behind).unwrap_or_default(),
+            Behind::Objects => {
+                let mut survey = Survey::default();
+                let end = survey.walk(behind).unwrap_or_default();
+                end.filter(|_| survey.ended_with_its_frame())
+            }
         };
         self.raws.push(Raw {
             at,
@@ -124,7 +128,7 @@ impl NoteWorld<'_> {
         });
         length.ok_or_else(|| {
             stray(if is_pickle {
-                "the pickle of its objects has no end"
+                "the pickle of its objects has no end, or not with its frame"
             } else {
                 "it ends before its last item"
             })

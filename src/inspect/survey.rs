@@ -39,6 +39,7 @@ impl Survey {
                     }
                     if op == Op::Stop {
                         self.position = reader.position();
+                        self.frame = reader.frame_left();
                         return Ok(Some(self.position));
                     }
                 }
@@ -67,6 +68,12 @@ impl Survey {
             self.frame = None;
         }
         self.walk(data)
+    }
+
+    /// Whether STOP was the last byte of its frame, or stood in none. Where more follows, readers differ in where they
+    /// leave a file.
+    pub(super) fn ended_with_its_frame(&self) -> bool {
+        matches!(self.frame, None | Some(0))
     }
 
     /// How many bytes the walk lacks to go on, at least; 0: a line.
