@@ -268,6 +268,14 @@ class TestForged:
         assert SYSTEM in names(report)
         assert UNREAD not in names(report)
 
+    def test_the_class_by_another_name(self) -> None:
+        """A policy may rename it; joblib's reader goes by what the file says."""
+        data = stream(wrapper() + padded(b"abcd"), PAYLOAD)
+        policy = Policy(
+            [Allow("my.Wrapper", new=True, state=True)], rename={WRAPPER: ("my", "Wrapper")}
+        )
+        assert SYSTEM in names(scan(data, policy))
+
     def test_objects_are_a_pickle_of_their_own(self) -> None:
         """It has its own memo and stack, and pickle's own rules: no raw arrays in it."""
         objects = dtype("O8", (3, "|", None, None, None, -1, -1, 63))

@@ -50,12 +50,12 @@ def readings(
 
 
 def _wraps_an_array(report: Inspection) -> bool:
-    return any(
-        used.name == "NumpyArrayWrapper"
-        and used.module.endswith("joblib.numpy_pickle")
-        and "state" in used.rights
-        for used in report.globals
-    )
+    for used in report.globals:
+        module, name = used.spelled or (used.module, used.name)
+        wrapper = name == "NumpyArrayWrapper" and module.endswith("joblib.numpy_pickle")
+        if wrapper and "state" in used.rights:
+            return True
+    return False
 
 
 def judge(stream: Stream, source: str, policy: Policy | None = None) -> tuple[int, list[Finding]]:

@@ -140,7 +140,12 @@ impl NoteWorld<'_> {
             .get(node)
             .and_then(|made| self.uses.get(made.user))
             .is_some_and(|used| {
-                used.name == "NumpyArrayWrapper" && WRAPPERS.contains(&used.module.as_str())
+                // joblib goes by the class that the stream names, whatever a policy renames it to.
+                let (module, name) = used.spelled.as_ref().map_or(
+                    (used.module.as_str(), used.name.as_str()),
+                    |(module, name)| (module, name),
+                );
+                name == "NumpyArrayWrapper" && WRAPPERS.contains(&module)
             })
     }
 
