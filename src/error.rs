@@ -172,6 +172,9 @@ pub enum Kind {
     /// With `strict=True`: values left on the stack at STOP, or bytes after it.
     #[error("{0}")]
     Leftovers(String),
+    /// An array that lies raw behind its wrapper, in a joblib file, and whose extent is not beyond doubt.
+    #[error("an array lies raw in the stream and cannot be followed: {0}")]
+    RawArray(&'static str),
     /// A budget is used up.
     #[error("{limit} exceeded: {value} is more than the {maximum} that are allowed")]
     Limit {
@@ -237,6 +240,8 @@ pub enum Class {
     ForbiddenExtension,
     /// `ForbiddenCallError`.
     ForbiddenCall,
+    /// No exception: inspections of joblib files end so, and loads never do.
+    NotInspected,
 }
 
 impl Class {
@@ -256,6 +261,7 @@ impl Class {
             Self::ForbiddenGlobal => "forbidden-global",
             Self::ForbiddenExtension => "forbidden-extension",
             Self::ForbiddenCall => "forbidden-call",
+            Self::NotInspected => "not-inspected",
         }
     }
 }
@@ -283,6 +289,7 @@ impl Kind {
             Self::ForbiddenGlobal { .. } => Class::ForbiddenGlobal,
             Self::UnknownExtension(_) => Class::ForbiddenExtension,
             Self::ForbiddenCall { .. } => Class::ForbiddenCall,
+            Self::RawArray(_) => Class::NotInspected,
             _ => Class::Malformed,
         }
     }

@@ -22,6 +22,7 @@ from assembler import BINPERSID, GLOBAL, POP, PROTO, SHORT_BINSTRING, STACK_GLOB
 from payloads import call, literal
 from picklist._scanning import FileReport, scan_file, scan_stream
 from picklist.containers import Bounds
+from preflight_kinds.table import needs
 
 PAYLOAD = b"cos\nsystem\n(S'echo hello'\ntR."
 GOOD = pickle.dumps({"a": [1, 2.5, "x"]})
@@ -137,6 +138,31 @@ def test_other_files_are_left_alone(data: bytes) -> None:
     assert rules(scan(data, "notes.txt")) == []
 
 
+class TestLargeFiles:
+    """Of a large file that is no pickle only the beginning is read."""
+
+    JUNK = bytes(range(256)) * 8192
+
+    @pytest.mark.parametrize(
+        "head", [b"", b"MZ\x90\0", b"\x7fELF", b"import os\nimport re\n", b"PK", b"(dp0\n\xff"]
+    )
+    def test_other_files(self, head: bytes) -> None:
+        assert rules(scan(head + self.JUNK)) == []
+        assert "malformed" in rules(scan(head + self.JUNK, "model.pkl"))
+
+    @pytest.mark.parametrize("before", [0, 1, 300, 511, 512, 513, 5000])
+    @pytest.mark.parametrize("name", ["notes", "model.pkl"])
+    def test_a_payload_before_junk(self, before: int, name: str) -> None:
+        for filler in (b"N" * before, b"V" + b"b" * before + b"\n"):
+            assert dangerous(scan(filler + PAYLOAD[:-1] + self.JUNK, name))
+
+    def test_a_large_pickle(self) -> None:
+        data = pickle.dumps([self.JUNK, "x"])
+        assert scan(data).pickles == 1
+        assert dangerous(scan(data + PAYLOAD))
+        assert dangerous(scan(data[:-1] + b"0" + PAYLOAD))
+
+
 def test_what_calls_itself_a_pickle_must_be_one() -> None:
     assert rules(scan(b"hello world", "model.pkl")) == ["malformed"]
     assert rules(scan(b"", "model.joblib")) == ["malformed"]
@@ -150,7 +176,7 @@ class TestZip:
         return data.index(signature)
 
     def test_a_wrong_checksum(self) -> None:
-        """CVE-2025-10156: the reader gave up on the checksum, torch did not."""
+        """CVE-2025-10156: the reader gave up on a wrong checksum, torch.load does not."""
         data = bytearray(zipped(data__pkl=PAYLOAD))
         for signature, at in ((b"PK\x03\x04", 14), (b"PK\x01\x02", 16)):
             data[self.offset(data, signature) + at] ^= 0xFF
@@ -280,37 +306,101 @@ class TestNumpy:
         assert dangerous(scan(data))
 
 
-def test_joblib_arrays_are_said_to_be_uninspected() -> None:
-    """Raw bytes lie between the opcodes; a finding, and no silent pass."""
-    data = asm(PROTO(3), GLOBAL("joblib.numpy_pickle", "NumpyArrayWrapper"), b"\xff", stop=False)
-    assert "not-inspected" in rules(scan(data, "a.joblib"))
+class TestZFiles:
+    """joblib's compressed form up to 0.9: "ZF", a length in hexadecimal, a zlib stream."""
+
+    @pytest.mark.parametrize("width", [19, 20])
+    def test_they_are_looked_into(self, width: int) -> None:
+        def zfile(data: bytes) -> bytes:
+            return b"ZF" + hex(len(data)).encode().ljust(width) + zlib.compress(data)
+
+        assert rules(scan(zfile(PAYLOAD), "model.gz")) == ["dangerous-global"]
+        assert scan(zfile(GOOD)).pickles == 1
+        assert rules(scan(zfile(PAYLOAD)[:-2], "model.gz")) == ["mismatch", "dangerous-global"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"7z\xbc\xaf\x27\x1c",
+        b"Rar!\x1a\x07\x01\x00",
+        b"\x1f\x9d\x90",
+        b"LZIP\x01",
+        b"\xff\x06\0\0sNaPpY",
+    ],
+)
+def test_archives_that_cannot_be_read(head: bytes) -> None:
+    """nullifAI (ReversingLabs, February 2025): 7z archives of models, passed over in silence."""
+    assert rules(scan(head + bytes(100), "model")) == ["not-inspected"]
 
 
 class TestStreams:
     """THREATS that live in the stream itself."""
 
     def test_payload_then_garbage(self) -> None:
-        """CVE-2025-10157 and its kin: the reader raised at the end, the payload had run."""
-        report = scan(PAYLOAD[:-1] + b"\xff\xff", "x.bin")
-        assert dangerous(report)
+        """nullifAI (ReversingLabs, February 2025): pickles that break after the payload has run.
 
-    def test_dotted_names(self) -> None:
-        data = asm(PROTO(4), GLOBAL("logging", "os.system"))
-        assert rules(scan(data)) == ["dangerous-global"]
+        "Exception-oriented programming" in Liu et al., The Art of Hide and Seek, arXiv:2508.19774.
+        """
+        for broken in (
+            b"\xff\xff",
+            b"h\x63.",
+            b"j\0\0\1\0.",
+            b"0000.",
+            b"a.",
+            b"\x95",
+            b"X\1",
+            b"",
+        ):
+            report = scan(PAYLOAD[:-1] + broken, "x.bin")
+            assert dangerous(report)
+            assert "malformed" in rules(report)
+
+    @pytest.mark.parametrize("module", ["pathlib", "logging"])
+    def test_dotted_names(self, module: str) -> None:
+        """GHSA-5j3x-jp52-966f: a module that imports os leads to os.system."""
+        by_stack = asm(PROTO(4), literal(module), literal("os.system"), STACK_GLOBAL)
+        for data in (by_stack, asm(PROTO(4), GLOBAL(module, "os.system"))):
+            assert rules(scan(data)) == ["dangerous-global"]
+
+    def test_names_below_a_listed_module(self) -> None:
+        """CVE-2025-10157: the list had asyncio, the pickle named a class in a module below it."""
+        name = ("asyncio.unix_events", "_UnixSubprocessTransport._start")
+        assert rules(scan(asm(PROTO(4), GLOBAL(*name)))) == ["dangerous-global"]
 
     @pytest.mark.parametrize(
         "data", [b"(ios\nsystem\n.", b"(cos\nsystem\nS'id'\no.", b"(S'id'\nios\nsystem\n."]
     )
     def test_inst_and_obj(self, data: bytes) -> None:
+        """github.com/protectai/modelscan issue 51: INST was not looked at."""
         assert dangerous(scan(data))
 
-    def test_names_through_the_memo(self) -> None:
-        data = b"\x80\x04\x8c\x06systemq\x000\x8c\x02osh\x00\x93\x8c\x02id\x85R."
-        assert dangerous(scan(data))
+    @pytest.mark.parametrize(
+        "names",
+        [
+            # through one slot; through slots that PUT and MEMOIZE number differently; through a
+            # slot that is written twice; beside a harmless string
+            b"\x8c\x06systemq\x000\x8c\x02osh\x00",
+            b"\x8c\x02osq\x00\x8c\x06systemq\x01\x8c\x05torch\x94\x8c\x04load\x940000h\x00h\x01",
+            b"\x8c\x04mathq\x000\x8c\x02osq\x000\x8c\x06systemq\x010h\x00h\x01",
+            b"\x8c\x02os\x94\x8c\x06system\x8c\x03cosq\x070",
+        ],
+    )
+    def test_names_through_the_memo(self, names: bytes) -> None:
+        """github.com/mmaitre314/picklescan issues 14 and 22: a reader that guesses at the memo."""
+        assert dangerous(scan(b"\x80\x04" + names + b"\x93\x8c\x02id\x85R."))
+
+    @pytest.mark.parametrize("head", [b"", b"\x80\x04"])
+    def test_operands_of_python_2(self, head: bytes) -> None:
+        """GHSA-9gvj-pp9x-gcfr: STACK_GLOBAL on the strings of STRING, at the very start."""
+        assert dangerous(scan(head + b"S'os'\nS'system'\n\x93S'id'\n\x85R."))
+        assert dangerous(scan(head + b"U\x02osT\x06\0\0\0system\x93S'id'\n\x85R."))
 
     def test_operands_that_are_no_str(self) -> None:
+        """GHSA-9gvj-pp9x-gcfr, the other half: the reader took any opcode's argument for a name."""
         data = asm(PROTO(4), SHORT_BINSTRING(b"os"), literal(1), STACK_GLOBAL)
         assert rules(scan(data)) == ["malformed"]
+        assert dangerous(scan(PAYLOAD[:-1] + b"N\x8c\x01x\x93."))
 
     def test_a_second_pickle(self) -> None:
         report = scan(GOOD + PAYLOAD)
@@ -318,6 +408,7 @@ class TestStreams:
         assert report.pickles == 2
 
     def test_a_pickle_in_a_pickle(self) -> None:
+        """github.com/mmaitre314/picklescan pull request 25: pickle.loads was not on the list."""
         data = pickle.dumps(PAYLOAD)[:-1]
         report = scan(data + b"0cpickle\nloads\n.", "x.pkl")
         assert rules(report) == ["dangerous-global"]
@@ -377,11 +468,9 @@ def test_missing_decompressors_are_named(monkeypatch: Any) -> None:
     assert "pip install zstandard" in report.findings[0].message
 
 
-def test_lz4_and_zstandard_if_there() -> None:
-    lz4 = pytest.importorskip("lz4.frame")
-    assert dangerous(scan(lz4.compress(PAYLOAD)))
-    zstandard = pytest.importorskip("zstandard")
-    assert dangerous(scan(zstandard.compress(PAYLOAD)))
+@pytest.mark.parametrize("package", ["lz4.frame", "zstandard"])
+def test_lz4_and_zstandard(package: str) -> None:
+    assert dangerous(scan(needs(package).compress(PAYLOAD)))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ class TestFaults:
     DATA = asm(PROTO(4), call("os.system", "id"), POP, b"\xff", stop=False)
 
     def test_payload_first_then_garbage(self) -> None:
-        """GHSA-style evasion: the payload runs before the reader meets the broken end."""
+        """As nullifAI did (ReversingLabs, 2025): the payload runs before the stream breaks."""
         found = picklist.inspect(self.DATA)
         assert [str(used) for used in found.globals] == ["os.system"]
         assert found.fault is not None

@@ -94,6 +94,23 @@ def decompressed(file: Readable, member: str, reading: Reading, compressed: int)
         reading.note("not-inspected", member, f"decompression failed: {first_line(error)}")
 
 
+def collected(file: Readable, member: str, reading: Reading, compressed: int) -> io.BytesIO:
+    """Return what `decompressed` yields as a file; it is in memory once, and not in pieces too."""
+    data = io.BytesIO()
+    for chunk in decompressed(file, member, reading, compressed):
+        data.write(chunk)
+    data.seek(0)
+    return data
+
+
+def whole(file: IO[bytes]) -> bytes:
+    """Return all bytes of a file; of one in memory they are not copied."""
+    if isinstance(file, io.BytesIO):
+        return file.getvalue()
+    file.seek(0)
+    return file.read()
+
+
 def first_line(error: BaseException) -> str:
     text = str(error).partition("\n")[0][:200]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -115,6 +132,18 @@ class ZlibFile:
             if found := self.inflate.decompress(pending, size):
                 return found
         return b""
+
+
+def open_zfile(file: IO[bytes]) -> ZlibFile:
+    """Return what joblib wrote up to 0.9 as a file of what it holds: zlib's stream and its length.
+
+    The length comes first, as text of 19 characters, or of 20 by Python 2. joblib compares it when
+    all has been read; here it is not obeyed, as checksums are not.
+    """
+    file.seek(len(b"ZF") + 19)
+    if file.read(1) != b" ":
+        file.seek(len(b"ZF") + 19)
+    return ZlibFile(file)
 
 
 def open_zstd(file: IO[bytes]) -> Any:

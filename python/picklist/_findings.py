@@ -196,7 +196,8 @@ def findings_of(report: dict[str, Any], *, source: str, member: str, start: int)
         )
     fault = report["fault"]
     if fault is not None:
-        rule = "limit" if fault["class"] == "limit" else "malformed"
+        own = fault["class"] in ("limit", "not-inspected")
+        rule = fault["class"] if own else "malformed"
         place = (start + fault["offset"], fault["opcode"])
         found.append(Finding(rule, fault["message"], source, member, *place))
     return found

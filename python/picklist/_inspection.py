@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from picklist._documents import html_mark, html_report
 from picklist._findings import Finding, as_sarif, findings_of
@@ -237,6 +237,11 @@ class Inspection:
         return int(self._report["buffers"])
 
     @property
+    def arrays(self) -> int:
+        """Arrays that lie raw between the opcodes, where a joblib file is read as joblib does."""
+        return int(self._report["arrays"])
+
+    @property
     def limits(self) -> dict[str, int]:
         """What loading would spend of `Limits`: "memory" (bytes), "hash_work", "depth"."""
         return dict(self._report["limits"])
@@ -370,10 +375,15 @@ def inspect_stream(
     policy: Policy | None = None,
     encoding: str = "ASCII",
     persistent_load: bool = False,
+    arrays: Literal["opcodes", "padded", "unpadded"] = "opcodes",
 ) -> Inspection:
-    """Inspect every pickle of some bytes; `persistent_load` says that ids have a resolver."""
+    """Inspect every pickle of some bytes.
+
+    `persistent_load` says that ids have a resolver; `arrays`, what joblib's arrays are: opcodes
+    like all else as `pickle` reads them, or raw bytes, behind padding since joblib 1.2.
+    """
     rows, seen, refused = inspect_pickles(
-        data, policy, encoding=encoding, persistent_load=persistent_load
+        data, policy, encoding=encoding, persistent_load=persistent_load, arrays=arrays
     )
     reports = [(start, json.loads(report), text) for start, report, text in rows]
     further = [

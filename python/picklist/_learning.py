@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from picklist._findings import Finding
 from picklist._inspection import GlobalUse, Inspection, inspect_stream
+from picklist._judging import judge, readings
 from picklist._picklist import Allow, Policy, presets_with
-from picklist._scanning import judge
 from picklist.containers import streams
 from picklist.errors import PolicyError
 
@@ -34,10 +34,11 @@ _NESTED = re.compile(r"\(([\w.]+), '(\w+)'\)")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One stream to learn from: its name, its bytes."""
+    """One stream to learn from: its name, its bytes, and what joblib's arrays are in it."""
 
     source: str
     data: ReadableBuffer
+    arrays: Literal["opcodes", "padded"] = "opcodes"
 
 
 @dataclass
@@ -157,6 +158,7 @@ class _Learner:
                 policy=policy,
                 encoding="latin1",
                 persistent_load=True,
+                arrays=sample.arrays,
             )
             yield found
             yield from found.pickles
@@ -345,7 +347,9 @@ def learn_report(
                     unread.append(found)
                 elif found.named or judge(found, os.fspath(sample))[0] or not found.member:
                     place = (os.fspath(sample), found.member)
-                    read.append(Sample("!".join(filter(None, place)), found.data))
+                    raw = readings(found, os.fspath(sample))[1]
+                    arrays: Literal["opcodes", "padded"] = "padded" if raw else "opcodes"
+                    read.append(Sample("!".join(filter(None, place)), found.data, arrays))
     bases = (base,) if isinstance(base, str) else tuple(base)
     learner = _Learner(read, bases)
     learner.run()

@@ -9,7 +9,6 @@ nothing, and counts as other data unless its name says that it is a pickle.
 from __future__ import annotations
 
 import importlib
-import re
 import socket
 import tempfile
 from collections.abc import Sequence
@@ -19,13 +18,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import picklist
-from picklist._findings import Finding, findings_of
+from picklist._findings import Finding
+from picklist._judging import judge
 from picklist._picklist import Policy
-from picklist.containers import Bounds, Stream, streams
+from picklist.containers import Bounds, streams
 
-_IDENTIFIERS = re.compile(r"[\w.]+")
-# torch.load reads five pickles; raw storage follows.
-_TORCH_LEGACY_PICKLES = 5
 _LAST: dict[str, Policy] = {}
 
 
@@ -176,57 +173,4 @@ def scan_stream(
             pickles, findings = judge(found, report.source, policy)
             report.pickles += pickles
             report.findings += findings
-
-
-def judge(stream: Stream, source: str, policy: Policy | None = None) -> tuple[int, list[Finding]]:
-    """Return how many pickles a stream holds, and what is wrong with them."""
-    # Imported here: the inspection's module is not needed where a file holds no pickles.
-    from picklist._inspection import inspect_stream
-
-    found = inspect_stream(
-        stream.data,
-        source=source,
-        policy=policy,
-        # A Python 2 str that is not ASCII is no reason to stop looking.
-        encoding="latin1",
-        persistent_load=stream.kind.startswith("torch"),
-    )
-    first = found.to_dict()
-    if first["fault"] and not stream.named and not _does_something(first, stream.data):
-        return 0, []
-    findings = findings_of(first, source=source, member=stream.member, start=0)
-    if _is_raw_array(first):
-        message = "a joblib array lies raw in the stream; what follows it was not looked at"
-        findings = [one for one in findings if one.rule != "malformed"]
-        findings.append(Finding("not-inspected", message, source, stream.member))
-    pickles = 1
-    for number, further in enumerate(found.pickles, 2):
-        report = further.to_dict()
-        if report["fault"] and not report["globals"] and not report["refusals"]:
-            if stream.kind == "torch-legacy" and number > _TORCH_LEGACY_PICKLES:
-                continue
-            message = f"{report['size']} bytes follow that are no pickle"
-            at = further.start
-            findings.append(Finding("trailing-data", message, source, stream.member, at))
-            continue
-        pickles += 1
-        findings += findings_of(report, source=source, member=stream.member, start=further.start)
-    return max(pickles, found.seen if not found.refused else pickles), findings
-
-
-def _does_something(report: dict[str, Any], data: bytes) -> bool:
-    """Tell a broken pickle from other data: by what it does before it breaks."""
-    if data[:1] == b"\x80" and len(data) > 1 and data[1] <= 5:
-        return True
-    for used in report["globals"]:
-        plausible = _IDENTIFIERS.fullmatch(used["module"]) and _IDENTIFIERS.fullmatch(used["name"])
-        if plausible and (used["calls"] or used.get("gadget") or used["preset"]):
-            return True
-    return False
-
-
-def _is_raw_array(report: dict[str, Any]) -> bool:
-    return report["fault"] is not None and any(
-        (used["module"], used["name"]) == ("joblib.numpy_pickle", "NumpyArrayWrapper")
-        for used in report["globals"]
-    )
+        del found  # not in memory while the next member is read

@@ -28,11 +28,15 @@ from picklist._decompress import (
     Reading,
     ZipLzmaFile,
     ZlibFile,
-    decompressed,
+    collected,
     first_line,
     open_lz4,
+    open_zfile,
     open_zstd,
+    whole,
 )
+from picklist._picklist import _genops
+from picklist.errors import LimitExceededError, UnsafePickleError
 
 __all__ = ["Bounds", "Stream", "streams"]
 
@@ -41,6 +45,12 @@ _PICKLE_NAMES = re.compile(
 )
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+# Bytes from which on a look at the beginning of a file comes before all of it is read.
+_LARGE = 1 << 20
+# Bytes that are searched at a time for what lies between members.
+_PIECE = 1 << 20
+# Archives that nothing here reads: 7z, RAR, compress, lzip, snappy.
+_UNREADABLE = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x1f\x9d", b"LZIP", b"\xff\x06\0\0sNaPpY")
 _TORCH_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 
@@ -120,11 +130,36 @@ def _streams(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
         reading.lenient = lenient
     yield from reading.flush()
     file.seek(0)
-    data = file.read()
+    size = file.seek(0, io.SEEK_END)
+    if size > _LARGE and not _may_be_a_pickle(head):
+        data = head
+    elif size > reading.bounds.max_member:
+        reading.note(
+            "not-inspected", place.member, f"it is larger than {reading.bounds.max_member} bytes"
+        )
+        yield from reading.flush()
+        return
+    else:
+        data = whole(file)
     kind = "torch" if place.torch else "pickle"
     if _TORCH_MAGIC in data[:32]:
         kind = "torch-legacy"
     yield Stream(place.member, data, kind, named)
+
+
+def _may_be_a_pickle(head: bytes) -> bool:
+    """Tell from its first bytes whether the rest of a file need be read.
+
+    Whatever reads opcodes ends where one cannot be read. Where BUILD comes before that, raw arrays
+    may follow.
+    """
+    try:
+        _genops(head)
+    except (EOFError, LimitExceededError):
+        return True
+    except UnsafePickleError as error:
+        return b"b" in head[: error.offset]
+    return True
 
 
 def _ends_as_zip(file: IO[bytes]) -> bool:
@@ -149,9 +184,9 @@ def _compressed(
             message = f"its compression cannot be read: pip install {package}"
             reading.note("not-inspected", place.member, message)
             return
-        data = b"".join(decompressed(source, place.member, reading, compressed))
+        data = collected(source, place.member, reading, compressed)
         inner = replace(place, depth=place.depth + 1)
-        yield from _streams(io.BytesIO(data), inner, reading)
+        yield from _streams(data, inner, reading)
 
     return read
 
@@ -220,9 +255,9 @@ def _zip_entry(
         data = _unpacked(file, start, entry.compress_size, each, place, reading)
         if data is None:
             continue
-        if each == entry.compress_type and zlib.crc32(data) != entry.CRC:
+        if each == entry.compress_type and zlib.crc32(data.getbuffer()) != entry.CRC:
             reading.note("mismatch", place.member, "its checksum is wrong")
-        yield from _streams(io.BytesIO(data), place, reading)
+        yield from _streams(data, place, reading)
 
 
 def _encoded(entry: zipfile.ZipInfo) -> bytes:
@@ -234,7 +269,7 @@ def _encoded(entry: zipfile.ZipInfo) -> bytes:
 
 def _unpacked(
     file: IO[bytes], start: int, packed: int, method: int, place: _Place, reading: Reading
-) -> bytes | None:
+) -> io.BytesIO | None:
     file.seek(start)
     source: Any = Part(file, packed)
     match method:
@@ -257,7 +292,7 @@ def _unpacked(
             message = f"its compression method {method} is not known"
             reading.note("not-inspected", place.member, message)
             return None
-    return b"".join(decompressed(source, place.member, reading, packed))
+    return collected(source, place.member, reading, packed)
 
 
 def _hidden_entries(
@@ -267,25 +302,33 @@ def _hidden_entries(
     end = file.seek(0, io.SEEK_END)
     at = 0
     for start, stop in [*sorted(covered), (end, end)]:
-        if start > at:
-            file.seek(at)
-            gap = file.read(min(start - at, reading.bounds.max_member))
-            for match in re.finditer(rb"PK\x03\x04", gap):
-                header = gap[match.start() : match.start() + _LOCAL.size]
-                if len(header) < _LOCAL.size or not _may_go_on(place, reading):
-                    continue
-                _, _, _, method, _, _, _, packed, _, name_length, extra = _LOCAL.unpack(header)
-                begin = match.end() + _LOCAL.size - 4 + name_length
-                name = gap[begin - name_length : begin].decode("utf-8", "replace")
-                inner = place.inside(name or "?")
-                reading.note("mismatch", inner.member, "the archive's directory does not list it")
-                offset = at + begin + extra
-                size = packed or end - offset
-                data = _unpacked(file, offset, size, method, inner, reading)
-                if data is not None:
-                    yield from _streams(io.BytesIO(data), inner, reading)
-                yield from reading.flush()
+        for found in _local_headers(file, at, start):
+            file.seek(found)
+            header = file.read(_LOCAL.size)
+            if len(header) < _LOCAL.size or not _may_go_on(place, reading):
+                continue
+            _, _, _, method, _, _, _, packed, _, name_length, extra_length = _LOCAL.unpack(header)
+            name = file.read(name_length).decode("utf-8", "replace")
+            inner = place.inside(name or "?")
+            reading.note("mismatch", inner.member, "the archive's directory does not list it")
+            offset = found + _LOCAL.size + name_length + extra_length
+            size = packed or max(0, end - offset)
+            data = _unpacked(file, offset, size, method, inner, reading)
+            if data is not None:
+                yield from _streams(data, inner, reading)
+            del data  # not while the next one is read
+            yield from reading.flush()
         at = max(at, stop)
+
+
+def _local_headers(file: IO[bytes], start: int, end: int) -> Iterator[int]:
+    """Yield where the signature of a member stands between two offsets."""
+    signature = b"PK\x03\x04"
+    for at in range(start, end, _PIECE):
+        file.seek(at)
+        piece = file.read(min(_PIECE + len(signature) - 1, end - at))
+        for match in re.finditer(signature, piece):
+            yield at + match.start()
 
 
 def _is_tar(head: bytes) -> bool:
@@ -311,22 +354,35 @@ def _tar(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
                 if not entry.isfile():
                     continue
                 part: Any = archive.extractfile(entry)
-                data = b"".join(decompressed(part, inner.member, reading, entry.size))
-                if len(data) < entry.size and not reading.findings:
+                data = collected(part, inner.member, reading, entry.size)
+                if data.getbuffer().nbytes < entry.size and not reading.findings:
                     reading.note("mismatch", inner.member, "it is cut short")
-                yield from _streams(io.BytesIO(data), inner, reading)
+                yield from _streams(data, inner, reading)
+                del data  # not while the next one is read
                 yield from reading.flush()
     except (tarfile.TarError, OSError, ValueError) as error:
         reading.note("mismatch", place.member, f"the archive is damaged: {first_line(error)}")
-    file.seek(end)
-    rest = file.read(reading.bounds.max_member)
-    if rest.strip(b"\0"):
+    after = file.seek(0, io.SEEK_END)
+    end = _next_not_zero(file, end) if end else end
+    if end < after:
         reading.note("mismatch", place.member, "bytes follow the end of the archive")
         inner = place.inside("(after the end)")
+        file.seek(end)
+        rest = collected(Part(file, after - end), inner.member, reading, after - end)
         if end:
-            yield from _streams(io.BytesIO(rest.lstrip(b"\0")), inner, reading)
+            yield from _streams(rest, inner, reading)
         else:  # nothing of it could be read as an archive
-            yield Stream(inner.member, rest)
+            yield Stream(inner.member, rest.getvalue())
+
+
+def _next_not_zero(file: IO[bytes], at: int) -> int:
+    """Return the offset of the next byte that is not 0, or the end of the file."""
+    file.seek(at)
+    while piece := file.read(_PIECE):
+        if rest := piece.lstrip(b"\0"):
+            return at + len(piece) - len(rest)
+        at += len(piece)
+    return at
 
 
 # --- numpy ---------------------------------------------------------------------------------------
@@ -335,19 +391,26 @@ def _tar(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
 def _npy(file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
     """Read the pickle behind the header of an object array; other arrays hold none."""
     file.seek(0)
-    data = file.read()
-    size, at = (2, 10) if data[6:7] == b"\x01" else (4, 12)
-    length = int.from_bytes(data[8 : 8 + size], "little")
-    header = data[at : at + length]
+    head = file.read(12)
+    size, at = (2, 10) if head[6:7] == b"\x01" else (4, 12)
+    length = int.from_bytes(head[8 : 8 + size], "little")
+    file.seek(at)
     try:
         # numpy's own limit: literal_eval is not made for more.
-        text = header.decode("utf-8" if data[6] > 2 else "latin1") if length <= 10_000 else ""
+        header = file.read(length) if length <= 10_000 else b""
+        text = header.decode("utf-8" if head[6:7] > b"\x02" else "latin1")
         descr = repr(ast.literal_eval(text.strip())["descr"])
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
         reading.note("not-inspected", place.member, f"its header is broken: {first_line(error)}")
         descr = "O"
     if re.search(r"O|object", descr):
-        yield Stream(place.member, data[at + length :], "npy", named=True)
+        # The length may lie, and then there is nothing behind it.
+        yield Stream(place.member, whole(file)[at + length :], "npy", named=True)
+
+
+def _unreadable(_file: IO[bytes], place: _Place, reading: Reading) -> Iterator[Any]:
+    reading.note("not-inspected", place.member, "it is an archive of a kind that is not read")
+    yield from ()
 
 
 _READERS: tuple[tuple[Callable[[bytes], bool], Callable[..., Iterator[Any]]], ...] = (
@@ -359,5 +422,7 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Callable[..., Iterator[Any]]], ..
     (lambda head: head[:4] == b"\x28\xb5\x2f\xfd", _compressed(open_zstd, "zstandard")),
     (lambda head: head[:4] == b"\x04\x22\x4d\x18", _compressed(open_lz4, "lz4")),
     (lambda head: head[:2] in _ZLIB, _compressed(ZlibFile)),
+    (lambda head: head[:4] == b"ZF0x", _compressed(open_zfile)),
     (_is_tar, _tar),
+    (lambda head: head.startswith(_UNREADABLE), _unreadable),
 )

@@ -10,6 +10,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+mod arrays;
 mod calls;
 mod expand;
 mod long;
@@ -32,6 +33,7 @@ use crate::machine::{Failure, Machine};
 use crate::policy::{EntryId, Policy};
 use crate::stream::Reader;
 
+pub use arrays::Raw;
 pub use render::Context;
 pub use report::{Inspection, Opcodes, SCHEMA};
 pub use uses::{GlobalUse, Refused};
@@ -66,6 +68,18 @@ pub enum Buffers {
     Unlimited,
 }
 
+/// What the arrays of joblib are in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arrays {
+    /// Opcodes like all others: `pickle` reads them so.
+    #[default]
+    Opcodes,
+    /// Raw bytes behind their wrappers, and before them the padding that wrappers announce: joblib 1.2 and later.
+    Padded,
+    /// Raw bytes behind their wrappers, without regard for padding: joblib 0.10 to 1.1.
+    Unpadded,
+}
+
 /// The arguments of the load that an inspection stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -79,6 +93,8 @@ pub struct Options {
     pub encoding: Encoding,
     /// Whether leftovers on the stack and bytes after STOP are a fault.
     pub strict: bool,
+    /// What the arrays of joblib are. Loads do not know them.
+    pub arrays: Arrays,
     /// What loading may cost.
     pub limits: Limits,
 }
@@ -91,6 +107,7 @@ impl Default for Options {
             buffers: Buffers::None,
             encoding: Encoding::Ascii,
             strict: false,
+            arrays: Arrays::Opcodes,
             limits: Limits::default(),
         }
     }
@@ -154,29 +171,61 @@ fn inspect_to_end(data: &[u8], policy: &Policy, options: &Options) -> (Inspectio
     let mut inspection = run(data, policy, options, &[], Depth::Full);
     let seen = usize::try_from(inspection.size).unwrap_or(usize::MAX);
     // What is wrong with the bytes was found by the inspection; here they are only counted.
-    let end = survey.walk(data.get(..seen).unwrap_or(data)).ok().flatten();
+    let seen = data.get(..seen).unwrap_or(data);
+    let end = survey.walk_between(seen, &inspection.raws).ok().flatten();
     inspection.opcodes = survey.opcodes();
     inspection.protocol_needed = Some(survey.protocol());
     (inspection, end)
 }
 
 /// Reports on all pickles that follow one another in `data`, as repeated `pickle.load` would read them, each with all
-/// that follows it as trailing bytes. Ends after the first one whose end cannot be found.
+/// that follows it as trailing bytes. Ends after the first one whose end cannot be found. Pickles of the objects in
+/// joblib's arrays come after the one that holds them.
 pub fn inspect_all<'a>(
     data: &'a [u8],
     policy: &'a Policy,
     options: &'a Options,
 ) -> impl Iterator<Item = (u64, Inspection)> + 'a {
     let mut from = Some(0);
+    let mut inner = Vec::new().into_iter();
     std::iter::from_fn(move || {
+        if let Some((start, raw)) = inner.next() {
+            return Some((
+                start as u64,
+                inspect_inner(data, start, &raw, policy, options),
+            ));
+        }
         let start = from?;
         let rest = data
             .get(start..)
             .filter(|rest| !rest.is_empty() || start == 0)?;
         let (inspection, end) = inspect_to_end(rest, policy, options);
         from = end.map(|end| start + end);
+        let raws: Vec<_> = inspection
+            .raws
+            .iter()
+            .filter(|raw| raw.is_pickle)
+            .map(|raw| (start + raw.at, raw.clone()))
+            .collect();
+        inner = raws.into_iter();
         Some((start as u64, inspection))
     })
+}
+
+/// The pickle of the objects in an array: joblib reads it by `pickle`, which knows no raw arrays.
+fn inspect_inner(
+    data: &[u8],
+    start: usize,
+    raw: &Raw,
+    policy: &Policy,
+    options: &Options,
+) -> Inspection {
+    let options = Options {
+        arrays: Arrays::Opcodes,
+        ..options.clone()
+    };
+    let pickle = data.get(start..).unwrap_or_default();
+    inspect(pickle.get(..raw.length).unwrap_or(pickle), policy, &options)
 }
 
 /// What [`Inspector::feed`] wants next.
@@ -292,6 +341,7 @@ fn run<'a>(
         persistent_count: world.persistent_count,
         extension_codes: world.extension_codes,
         buffers: world.buffers,
+        raws: world.raws,
         policy: render::policy_name(policy),
         base: render::base_of(policy),
         extended: policy.entries().any(|(_, entry)| entry.preset.is_none()),

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::arrays::Raw;
 use super::uses::{GlobalUse, Refused};
 use crate::error::Error;
 use crate::machine::budget::Spent;
@@ -49,6 +50,8 @@ pub struct Inspection {
     pub extension_codes: Vec<u32>,
     /// Out-of-band buffers asked for.
     pub buffers: u64,
+    /// What lies between the opcodes, in a joblib file.
+    pub raws: Vec<Raw>,
     /// The policy that was asked, as messages call it.
     pub policy: String,
     /// The presets of that policy that no other one includes.
@@ -104,7 +107,7 @@ impl Inspection {
     /// * `refusals`: a list of `class`, `message`, `offset`, `opcode`, `global` (index, or null), `path` (or null), `count`
     /// * `fault`: null, or `class`, `message`, `offset`, `opcode`
     /// * `protocol`, `protocol_needed`, `opcodes` (object of counts), `size`, `trailing`, `leftovers`, `memo`, `depth`
-    /// * `persistent_ids`, `persistent_count`, `extension_codes`, `buffers`
+    /// * `persistent_ids`, `persistent_count`, `extension_codes`, `buffers`, `arrays` (raw between the opcodes)
     /// * `limits`: `memory`, `hash_work`, `depth` that loading spends
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(Document::from(self)).unwrap_or_default()
@@ -131,6 +134,7 @@ struct Document<'a> {
     persistent_count: u64,
     extension_codes: &'a [u32],
     buffers: u64,
+    arrays: u64,
     limits: Limits,
 }
 
@@ -200,6 +204,7 @@ impl<'a> From<&'a Inspection> for Document<'a> {
             persistent_count: from.persistent_count,
             extension_codes: &from.extension_codes,
             buffers: from.buffers,
+            arrays: from.raws.len() as u64,
             limits: Limits {
                 memory: from.spent.memory,
                 hash_work: from.spent.hash_work,

@@ -1,6 +1,7 @@
 //! Where a pickle ends, and which opcodes it is made of. Nothing is executed.
 
 use super::Opcodes;
+use super::arrays::Raw;
 use crate::error::{Kind, Result};
 use crate::stream::{Op, Reader, opcode};
 
@@ -38,6 +39,7 @@ impl Survey {
                     }
                     if op == Op::Stop {
                         self.position = reader.position();
+                        self.frame = reader.frame_left();
                         return Ok(Some(self.position));
                     }
                 }
@@ -54,6 +56,24 @@ impl Survey {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Walks over a pickle with raw bytes between its opcodes, in their order.
+    pub(super) fn walk_between(&mut self, data: &[u8], raws: &[Raw]) -> Result<Option<usize>> {
+        for raw in raws {
+            if let Some(end) = self.walk(data.get(..raw.at).unwrap_or(data))? {
+                return Ok(Some(end));
+            }
+            self.position = raw.at.saturating_add(raw.length);
+            self.frame = None;
+        }
+        self.walk(data)
+    }
+
+    /// Whether STOP was the last byte of its frame, or stood in none. Where more follows, readers differ in where they
+    /// leave a file.
+    pub(super) fn ended_with_its_frame(&self) -> bool {
+        matches!(self.frame, None | Some(0))
     }
 
     /// How many bytes the walk lacks to go on, at least; 0: a line.

@@ -1,5 +1,6 @@
 //! What inspections find, against hand-made streams and against an independent decoder.
 
+mod arrays;
 mod attacks;
 mod limits;
 mod oracle;

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use super::arrays::Raw;
 use super::note::{Arena, Id, NOBODY, Note, Part};
 use super::settle::cut;
 use super::uses::Uses;
-use super::{Buffers, Encoding, Options, long};
+use super::{Arrays, Buffers, Encoding, Options, long};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
 use crate::machine::chains::Chains;
@@ -36,6 +37,8 @@ pub(super) struct NoteWorld<'d> {
     pub(super) persistent_count: u64,
     pub(super) extension_codes: Vec<u32>,
     pub(super) buffers: u64,
+    /// What lies between the opcodes, in a joblib file.
+    pub(super) raws: Vec<Raw>,
     /// `functools.partial` objects that will make an instance: its class, the use of that class, and how much they bind.
     pub(super) partials: HashMap<Id, (EntryId, Id, u64)>,
 }
@@ -70,6 +73,7 @@ impl<'d> NoteWorld<'d> {
             persistent_count: 0,
             extension_codes: Vec::new(),
             buffers: 0,
+            raws: Vec::new(),
             partials: HashMap::new(),
         }
     }
@@ -83,7 +87,7 @@ impl<'d> NoteWorld<'d> {
 
     /// Where in the stream bytes are, if they are in it.
     #[inline]
-    fn offset(&self, bytes: &[u8]) -> Option<usize> {
+    pub(super) fn offset(&self, bytes: &[u8]) -> Option<usize> {
         let start = bytes
             .as_ptr()
             .addr()
@@ -422,6 +426,19 @@ impl World for NoteWorld<'_> {
         state: Note,
     ) -> Done<Self> {
         self.give_state(site, budget, object, state)
+    }
+
+    #[inline(always)]
+    fn raw_bytes(
+        &mut self,
+        budget: &mut Budget,
+        built: &Note,
+        behind: Option<&[u8]>,
+    ) -> Result<usize, Stop> {
+        if self.options.arrays == Arrays::Opcodes {
+            return Ok(0);
+        }
+        self.raw_behind(budget, *built, behind)
     }
 
     fn persistent(&mut self, site: Site, id: Note) -> Made<Self> {

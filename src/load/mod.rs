@@ -273,6 +273,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             },
             encoding: (&self.options.encoding).into(),
             strict: self.options.strict,
+            arrays: inspect::Arrays::Opcodes,
             limits: self.limits.clone(),
         };
         self.stream

@@ -4,7 +4,7 @@ use super::budget::size;
 use super::world::{Done, Role, Site, World};
 use super::{Machine, target};
 use crate::error::Kind;
-use crate::stream::text;
+use crate::stream::{Reader, text};
 
 impl<V: Default> Machine<V> {
     // ---- globals -----------------------------------------------------------------------------------------------
@@ -118,7 +118,23 @@ impl<V: Default> Machine<V> {
         self.push_done(value)
     }
 
-    pub(super) fn load_build<W: World<Value = V>>(&mut self, world: &mut W, site: Site) -> Done<W> {
+    #[inline(always)]
+    pub(super) fn load_build<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
+        self.build(world, self.site(reader))?;
+        if let Some(built) = self.stack.last() {
+            let raw = world.raw_bytes(&mut self.budget, built, reader.behind())?;
+            if raw > 0 {
+                reader.aside(|reader| reader.skip(raw));
+            }
+        }
+        Ok(())
+    }
+
+    fn build<W: World<Value = V>>(&mut self, world: &mut W, site: Site) -> Done<W> {
         let state = self.pop()?;
         let from = self.stack.len();
         let (object, _) = target(&mut self.stack, &self.marks, from)?;

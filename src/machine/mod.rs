@@ -248,7 +248,7 @@ impl<V: Default> Machine<V> {
             Op::NewObjEx => self.load_newobj_ex(world, self.site(reader)),
             Op::Inst(module, name) => self.load_inst(world, self.site(reader), module, name),
             Op::Obj => self.load_obj(world, self.site(reader)),
-            Op::Build => self.load_build(world, self.site(reader)),
+            Op::Build => self.load_build(world, reader),
             // persistent ids
             Op::PersId(id) => self.load_persid(world, self.site(reader), id),
             Op::BinPersId => self.load_binpersid(world, self.site(reader)),

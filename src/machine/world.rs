@@ -207,6 +207,19 @@ pub trait World {
         self.build(site, budget, object, state)
     }
 
+    /// How many bytes after BUILD are no opcodes: joblib writes arrays there. `behind` is what follows in the stream,
+    /// or `None` inside a frame. Pickle knows no such bytes, and neither does any world but the inspector's.
+    #[inline(always)]
+    fn raw_bytes(
+        &mut self,
+        budget: &mut Budget,
+        built: &Self::Value,
+        behind: Option<&[u8]>,
+    ) -> Result<usize, Self::Fault> {
+        let _ = (budget, built, behind);
+        Ok(0)
+    }
+
     /// PERSID, BINPERSID.
     fn persistent(&mut self, site: Site, id: Self::Value) -> Made<Self>;
     /// `NEXT_BUFFER`.

@@ -1,5 +1,5 @@
 //! Doors for the tests: the opcode table and the decoder, to be compared with `pickletools`; and the inspector's verdict, to
-//! be compared with the loader's.
+//! be compared with the loader's. `picklist.containers` looks through the decoder's at how a large file begins.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::functions::encoding_of;
 use super::policy::{PyPolicy, default_policy};
-use crate::inspect::{self, Inspection, inspect_all};
+use crate::inspect::{self, Arrays, Inspection, inspect_all};
 use crate::load::ffi;
 use crate::machine::budget::Limits;
 use crate::policy::Policy;
@@ -49,16 +50,18 @@ impl Found {
 ///
 /// Returns the rows ``(start, json, text)``, how many pickles there are, and how many of them are not allowed.
 #[pyfunction]
-#[pyo3(signature = (data, /, policy=None, *, encoding="ASCII", persistent_load=false))]
+#[pyo3(signature = (data, /, policy=None, *, encoding="ASCII", persistent_load=false, arrays="opcodes"))]
 pub fn inspect_pickles(
     data: &Bound<'_, PyAny>,
     policy: Option<Bound<'_, PyPolicy>>,
     encoding: &str,
     persistent_load: bool,
+    arrays: &str,
 ) -> PyResult<(Vec<Row>, u64, u64)> {
     let py = data.py();
     let policy = policy.map_or_else(|| default_policy(py), Ok)?;
-    let options = options(policy.get(), encoding, persistent_load);
+    let mut options = options(policy.get(), encoding, persistent_load);
+    options.arrays = arrays_of(arrays)?;
     let policy = Arc::clone(&policy.get().inner);
     let look = |bytes: &[u8]| {
         let mut found = Found::default();
@@ -74,6 +77,17 @@ pub fn inspect_pickles(
         py.detach(|| look(&copy))
     };
     Ok((found.rows, found.pickles, found.refused))
+}
+
+fn arrays_of(name: &str) -> PyResult<Arrays> {
+    match name {
+        "opcodes" => Ok(Arrays::Opcodes),
+        "padded" => Ok(Arrays::Padded),
+        "unpadded" => Ok(Arrays::Unpadded),
+        _ => Err(PyValueError::new_err(format!(
+            "unknown kind of arrays: {name:?}"
+        ))),
+    }
 }
 
 /// What `safe_loads` under that policy would go by.

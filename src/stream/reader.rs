@@ -84,6 +84,26 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// The bytes after the cursor and after its frame, if that has ended.
+    #[inline(always)]
+    pub fn behind(&self) -> Option<&'a [u8]> {
+        match (self.framed, self.rest) {
+            (false, rest) => Some(rest),
+            (true, []) => Some(self.behind),
+            (true, _) => None,
+        }
+    }
+
+    /// Leaves out so many bytes of [`Reader::behind`].
+    #[cold]
+    pub fn skip(&mut self, count: usize) {
+        if let Some(behind) = self.behind() {
+            self.framed = false;
+            self.rest = behind.get(count..).unwrap_or_default();
+            self.behind = &[];
+        }
+    }
+
     /// Bytes of the data, read and unread.
     pub fn length(&self) -> usize {
         self.data.len()

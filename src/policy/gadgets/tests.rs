@@ -169,6 +169,7 @@ fn test_data_is_no_gadget() {
         ("torch", "FloatStorage"),
         ("torch._utils", "_rebuild_tensor_v2"),
         ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        ("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper"),
         ("osgeo", "System"),
         ("codebase", "Model"),
         ("app.os", "Thing"),
