@@ -245,6 +245,9 @@ impl NoteWorld<'_> {
 
     /// The hash of a frozenset of items that were priced: kept, as the interpreter keeps it.
     pub(super) fn frozen_hash(&self, items: &[Note]) -> i64 {
+        if self.unpriced {
+            return 0;
+        }
         let mut hashes: Vec<i64> = items
             .iter()
             .map(|item| hashing::hash(self, *item))

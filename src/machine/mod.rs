@@ -148,6 +148,11 @@ impl<V: Default> Machine<V> {
         &self.stack
     }
 
+    /// Where on the stack the open marks stand.
+    pub fn marks(&self) -> &[usize] {
+        &self.marks
+    }
+
     /// Runs up to STOP and returns its value.
     ///
     /// # Errors
