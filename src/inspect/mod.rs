@@ -12,6 +12,7 @@
 
 mod calls;
 mod expand;
+mod hashes;
 mod long;
 mod look;
 mod note;

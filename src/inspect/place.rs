@@ -114,10 +114,11 @@ impl Hand<'_, '_> {
             if op == Op::Stop {
                 return if self.focus == 0 { ROOT } else { PENDING };
             }
+            let before = self.height;
             let Some((from, how)) = self.execute(op) else {
                 return PENDING;
             };
-            if self.focus >= from && !self.take(from, how) {
+            if (from..before).contains(&self.focus) && !self.take(from, how) {
                 return PENDING;
             }
         }
@@ -295,6 +296,7 @@ mod tests {
     #[test]
     fn the_value_in_hand_is_followed_into_the_result() {
         assert_eq!(path(b"|]."), "$");
+        assert_eq!(path(b"|\x80\x04(1](N1."), "$");
         assert_eq!(path(b"](NN|]NNe."), "$[2]");
         assert_eq!(path(b"](NNe(N|]e."), "$[3]");
         assert_eq!(path(b"}X\x01\0\0\0a](NNN|]Nes."), "$['a'][3]");

@@ -155,7 +155,7 @@ impl World for NoteWorld<'_> {
     }
 
     fn float(&mut self, value: f64) -> Made<Self> {
-        Ok(Note::Float(value))
+        Ok(self.notes.float(value)?)
     }
 
     #[inline]

@@ -18,6 +18,7 @@ mod fused;
 pub mod hashing;
 mod liveness;
 pub mod memo;
+pub mod residues;
 mod values;
 pub mod world;
 
