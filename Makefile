@@ -3,6 +3,7 @@
 #
 #   make demo      load a pickle, refuse another, on files that nobody here wrote
 #   make test      the Rust rooms without Python, then pytest on every interpreter found
+#   make test-debug  leaks, re-entrancy, threads and limits on a debug interpreter (python3.11-dbg)
 #   make lint      rustfmt, clippy, ruff, mypy, stubtest
 #   make bench     the table of speeds against pickle.loads
 #   make fuzz      mutants of the test corpus, for TIME seconds (60)
@@ -29,12 +30,12 @@ EXTRAS    := test$(if $(CI),$(comma)test-extra)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: develop demo test test-rust lint bench fuzz clean
+.PHONY: develop demo test test-rust test-debug lint bench fuzz clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
 ifeq ($(MAIN),)
-develop demo test lint bench fuzz:
+develop demo test test-debug lint bench fuzz:
 	@echo "$(REFERENCE) was not found (only: $(or $(VERSIONS),none)); install it or pass PYTHONS=" >&2; exit 1
 else
 
@@ -87,6 +88,31 @@ test-rust:
 
 test: test-rust $(addprefix test-,$(VERSIONS))
 	@echo "tests passed on: $(VERSIONS)"
+
+# --- a debug interpreter counts references, poisons what is freed and asserts what it is told ---------
+
+DEBUG_PYTHON ?= $(shell .ci/debug_interpreter)
+# The rest of the suite passes there too, in 17 minutes:  make test-debug DEBUG_TESTS=tests
+DEBUG_TESTS  ?= tests/test_leaks.py tests/test_reentrancy.py tests/test_threads.py \
+                tests/test_limits.py tests/test_limits_path.py tests/test_hash_agreement.py --deselect-slow
+
+.venv-debug/created:
+	@test -n "$(DEBUG_PYTHON)" || { echo "no debug interpreter: apt-get install python3.11-dbg" >&2; exit 1; }
+	$(DEBUG_PYTHON) -m venv .venv-debug
+	.venv-debug/bin/python -m pip install --quiet $(BUILDER)
+	@touch $@
+
+.venv-debug/installed: .venv-debug/created $(SOURCES)
+	rm -rf target/debug-python/wheels
+	CARGO_TARGET_DIR=target/debug-python .venv-debug/bin/maturin build --locked --profile quick \
+	    --interpreter .venv-debug/bin/python --out target/debug-python/wheels
+	.venv-debug/bin/python -m pip install --quiet --force-reinstall --no-deps target/debug-python/wheels/*.whl
+	.venv-debug/bin/python -m pip install --quiet "$$(echo target/debug-python/wheels/*.whl)[test]"
+	@touch $@
+
+test-debug: .venv-debug/installed
+	.venv-debug/bin/python -c "import sys; sys.gettotalrefcount()"
+	.venv-debug/bin/python -m pytest $(DEBUG_TESTS)
 
 # --- style and types -----------------------------------------------------------------------------
 

@@ -334,66 +334,6 @@ def test_exceptions_in_one_another_are_bounded(tmp_path: Path) -> None:
     assert outcome(data, tmp_path, base=["std", "exceptions"]).get("limit") == "max_depth"
 
 
-# --- honest data ----------------------------------------------------------------------------------
-
-
-def nested_frozensets(levels: int) -> Any:
-    """Return frozensets in one another."""
-    value: Any = frozenset()
-    for level in range(levels):
-        value = frozenset([value, level])
-    return value
-
-
-def nested_defaultdicts(levels: int) -> Any:
-    """Return defaultdicts in one another."""
-    import collections
-
-    value: Any = collections.defaultdict(list)
-    for level in range(levels):
-        value = collections.defaultdict(list, {level: value})
-    return value
-
-
-HONEST: dict[str, Callable[[], bytes]] = {
-    "lists 5,000 deep": lambda: b"]" * 5_000 + b"a" * 4_999 + b".",
-    "dicts 5,000 deep": lambda: b"}" + b"N}" * 4_999 + b"s" * 4_999 + b".",
-    "tuples 9,990 deep": lambda: b")" + b"\x85" * 9_990 + b".",
-    "a million int keys": lambda: pickle.dumps(dict.fromkeys(range(10 ** 6)), 4),
-    "a million pairs as keys": lambda: pickle.dumps({(at, -at): None for at in range(10**6)}, 4),
-    "a set of a million texts": lambda: pickle.dumps({str(at) for at in range(10**6)}, 4),
-    "a 300-digit int": lambda: pickle.dumps(10**299, 0),
-    "10^5 UUIDs as keys": lambda: pickle.dumps({uuid.uuid4(): at for at in range(10**5)}, 4),
-    "frozensets 300 deep": lambda: pickle.dumps(nested_frozensets(300), 4),
-    "10^4 sets of one float each, protocol 2": lambda: pickle.dumps(
-        [{1.5} for _ in range(10**4)], 2
-    ),
-    "10^4 frozensets of a pair, protocol 3": lambda: pickle.dumps(
-        [frozenset([(1.5, 2)]) for _ in range(10**4)], 3
-    ),
-    "defaultdicts 250 deep": lambda: pickle.dumps(nested_defaultdicts(250), 4),
-    "10^5 floats as keys": lambda: pickle.dumps({at / 7: at for at in range(10**5)}, 4),
-    "one list in 10^4 tuples": lambda: pickle.dumps([(shared, at) for shared in [list(range(10**4))]
-                                                     for at in range(10**4)], 4),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", HONEST)
-def test_honest_data_is_not_refused(name: str, tmp_path: Path) -> None:
-    """What CPython's own pickler writes at its limits, and large data of every shape."""
-    assert "type" in outcome(HONEST[name](), tmp_path)
-
-
-def test_shared_arguments_of_user_classes_are_not_charged() -> None:
-    """A namedtuple only keeps what it is given: a shared list costs nothing each time."""
-    from picklist_samples import Point
-
-    shared = list(range(50_000))
-    value = [Point(shared, at) for at in range(2_000)]
-    data = pickle.dumps(value, 4)
-    assert picklist.safe_loads(data, allow=[Point])[-1][1] == 1_999
-
-
 # --- each limit by its own number -----------------------------------------------------------------
 
 NUMBERS: dict[str, tuple[bytes, int]] = {
