@@ -7,6 +7,7 @@ table.
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 import uuid
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 import picklist
-from bounded import outcome
+from bounded import MANY, outcome
 
 MODULUS = 2**61 - 1
 
@@ -181,7 +182,7 @@ PAYLOADS: dict[str, tuple[Callable[[], bytes], str | None]] = {
     "INT of 10^5 digits": (lambda: b"I" + b"9" * 100_000 + b"\n.", "max_int_digits"),
     "LONG4 of 17 MB": (lambda: long4(1 << (17 << 23)) + b".", "max_int_bytes"),
     # memory
-    "empty sets": (lambda: b"(" + b"\x8f" * 10_000_000 + b"l.", "max_memory"),
+    "empty sets": (lambda: b"(" + b"\x8f" * MANY + b"l.", "max_memory"),
     "empty dicts": (lambda: b"(" + b"}" * 3_000_000 + b"l.", None),
     "empty lists": (lambda: b"(" + b"]" * 3_000_000 + b"l.", None),
     "empty deques": (
@@ -375,6 +376,32 @@ def loads(data: bytes, **limits: int) -> bool:
     return True
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"(" + b"N" * 5_000_000 + b"1N.", id="values"),
+        pytest.param(b"(" * 5_000_000 + b"N.", id="marks"),
+        pytest.param(b"N\x94" + b"h\x00" * 5_000_000 + b".", id="one value, from the memo"),
+    ],
+)
+def test_the_stack_is_memory_too(data: bytes) -> None:
+    """What makes no object still takes room: 16 bytes a value, 8 a mark."""
+    limits = picklist.Limits(max_memory=32 << 20)
+    for load in (
+        picklist.safe_loads,
+        lambda data, limits: picklist.safe_load(io.BytesIO(data), limits=limits),
+    ):
+        with pytest.raises(picklist.LimitExceededError, match="max_memory"):
+            load(data, limits=limits)
+    fault = picklist.inspect(data, policy=picklist.Policy(limits=limits)).fault
+    assert fault is not None
+    assert "max_memory" in fault.message
+    assert picklist.safe_loads(data) is None
+    assert (
+        picklist.safe_loads(pickle.dumps([None] * 1_000_000), limits=limits) == [None] * 1_000_000
+    )
+
+
 def test_max_expanded_counts_what_is_reached_more_than_once() -> None:
     """A result that would take 2^60 steps to print is refused; without the limit it loads."""
     bomb = b"N" + b"2\x86" * 60 + b"."
@@ -391,8 +418,9 @@ def test_max_expanded_counts_what_is_reached_more_than_once() -> None:
     assert picklist.safe_loads(pickle.dumps({"a": [1, 2]}), limits=limits) == {"a": [1, 2]}
 
 
-def test_signals_are_seen_in_a_long_load() -> None:
-    """Ctrl-C and timeouts work: signals are checked every 64k opcodes."""
+@pytest.mark.parametrize("how", ["loads", "load"])
+def test_signals_are_seen_in_a_long_load(how: str) -> None:
+    """Ctrl-C and timeouts work: signals are checked every 64k opcodes, from a file as well."""
     import signal
     import time
 
@@ -404,11 +432,12 @@ def test_signals_are_seen_in_a_long_load() -> None:
 
     before = signal.signal(signal.SIGALRM, ring)
     data = b"N" + b"20" * 40_000_000 + b"."
+    file = io.BytesIO(data)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         started = time.monotonic()
         with pytest.raises(Rang):
-            picklist.safe_loads(data)
+            picklist.safe_loads(data) if how == "loads" else picklist.safe_load(file)
         assert time.monotonic() - started < 2
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

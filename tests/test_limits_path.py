@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import picklist
-from bounded import outcome
+from bounded import MANY, outcome
 from picklist import Limits, Policy
 
 DATA = {"a": [1, 2, 3, {"k": (1, 2, [["x"]])}], "b": 2}
@@ -126,10 +126,10 @@ def test_the_path_survives_pickling_and_copying() -> None:
 
 HEAVY: dict[str, tuple[bytes, str]] = {
     "where the limit is reached last": (
-        b"(" + b"\x8f" * 10_000_000 + b"l.",
+        b"(" + b"\x8f" * MANY + b"l.",
         "$[",
     ),
-    "and all of the rest is read": (b"](" + b"\x8f" * 5_850_000 + b"N" * 4_150_000 + b"e.", "$["),
+    "and all of the rest is read": (b"](" + b"\x8f" * (MANY * 65 // 100) + b"N" * (MANY * 35 // 100) + b"e.", "$["),
     "hash work is not done twice": (
         b"(" + b"N" * 1_000_000 + b"t\x940}" + b"h\x00Ns" * 2_000 + b".",
         "$",
