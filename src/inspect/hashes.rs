@@ -108,7 +108,7 @@ impl NoteWorld<'_> {
             (Native::Uuid, _) => self.uuid_hash(node, entry),
             (Native::Decimal, [text]) => residues::decimal(self.text(*text)?),
             (Native::Fraction, _) => self.fraction_hash(args),
-            (Native::Range, [start, stop, step]) => self.range_hash([*start, *stop, *step]),
+            (Native::Range, [first, end, step]) => self.range_hash([*first, *end, *step]),
             (Native::Slice, _) => Some(self.tuple_hash(args, depth)),
             (Native::Ipv6Address, [only]) => self.ipv6_hash(*only, depth),
             (Native::Ipv4Network | Native::Ipv6Network, [text]) => {
@@ -204,9 +204,9 @@ impl NoteWorld<'_> {
 
     /// `(len, start, step)`, with None for what does not matter; of more than 128 bits it is told apart by what it says.
     fn range_hash(&self, bounds: [Note; 3]) -> Option<i64> {
-        let [start, stop, step] = bounds.map(|bound| self.i128(bound));
-        let length = match (start, stop, step) {
-            (Some(start), Some(stop), Some(step)) => range_length(start, stop, step),
+        let [first, end, step] = bounds.map(|bound| self.i128(bound));
+        let length = match (first, end, step) {
+            (Some(first), Some(end), Some(step)) => range_length(first, end, step),
             _ => None,
         };
         let lane = |bound| self.hash_of(bound, 1);
@@ -276,7 +276,7 @@ impl NoteWorld<'_> {
                 let clock = clock(hour, minute, second);
                 match tz {
                     None => naive([2, clock, microsecond.into(), 0, 0, 0, 0]),
-                    Some(tz) => self.from_utc(0, clock, microsecond, *args.get(tz)?)?,
+                    Some(tz) => self.less_offset(0, clock, microsecond, *args.get(tz)?)?,
                 }
             }
             Plan::DateTime {
@@ -303,7 +303,7 @@ impl NoteWorld<'_> {
                     ]),
                     Some(tz) => {
                         let day = ordinal(year.into(), month.into(), day.into());
-                        self.from_utc(day, clock, microsecond, *args.get(tz)?)?
+                        self.less_offset(day, clock, microsecond, *args.get(tz)?)?
                     }
                 }
             }
@@ -312,7 +312,7 @@ impl NoteWorld<'_> {
     }
 
     /// A wall time less its offset, as a duration hashes.
-    fn from_utc(&self, days: i64, seconds: i64, microseconds: u32, zone: Note) -> Option<i64> {
+    fn less_offset(&self, days: i64, seconds: i64, microseconds: u32, zone: Note) -> Option<i64> {
         let Note::Made { node, .. } = zone else {
             return None;
         };
@@ -365,11 +365,11 @@ fn unsigned_hash(value: u128) -> i64 {
     hashing::long_hash(&twos)
 }
 
-fn range_length(start: i128, stop: i128, step: i128) -> Option<u128> {
+fn range_length(first: i128, end: i128, step: i128) -> Option<u128> {
     let (span, step) = match step {
         0 => return None,
-        1.. => (stop.checked_sub(start)?, step),
-        _ => (start.checked_sub(stop)?, step.checked_neg()?),
+        1.. => (end.checked_sub(first)?, step),
+        _ => (first.checked_sub(end)?, step.checked_neg()?),
     };
     let whole = u128::try_from(span.max(0)).ok()?;
     Some(whole.div_ceil(u128::try_from(step).ok()?))
