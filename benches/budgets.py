@@ -118,7 +118,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
-    size, seconds = (0.1, 0.5) if options.quick else (0.3, 2.0)
+    size, seconds = (0.1, 0.5) if options.quick else (0.3, 1.0)
     modules = {name: extension(build(name), name) for name in BUILDS}
     check(modules)
     times, counts = [], []

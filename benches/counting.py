@@ -7,6 +7,7 @@ has to do.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import struct
@@ -22,6 +23,7 @@ SIZE = 64
 EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR = 1 << 5, 1 << 6
 
 
+@functools.cache  # the processor has few of them
 def counter() -> Callable[[], int] | None:
     """Return a function that reads the count so far, None where nothing can be counted."""
     number = SYSCALL.get(platform.machine())

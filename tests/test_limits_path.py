@@ -129,7 +129,10 @@ HEAVY: dict[str, tuple[bytes, str]] = {
         b"(" + b"\x8f" * MANY + b"l.",
         "$[",
     ),
-    "and all of the rest is read": (b"](" + b"\x8f" * (MANY * 65 // 100) + b"N" * (MANY * 35 // 100) + b"e.", "$["),
+    "and all of the rest is read": (
+        b"](" + b"\x8f" * (MANY * 65 // 100) + b"N" * (MANY * 35 // 100) + b"e.",
+        "$[",
+    ),
     "hash work is not done twice": (
         b"(" + b"N" * 1_000_000 + b"t\x940}" + b"h\x00Ns" * 2_000 + b".",
         "$",
