@@ -3,6 +3,7 @@
 #
 #   make demo      load a pickle, refuse another, on files that nobody here wrote
 #   make test      the Rust rooms without Python, then pytest on every interpreter found
+#   make test-debug  leaks, re-entrancy, threads and limits on a debug interpreter (python3.11-dbg)
 #   make lint      rustfmt, clippy, ruff, mypy, stubtest
 #   make bench     the tables of speeds against pickle.loads, on every interpreter found
 #   make publish   put what they found into docs/: the table, the plot, the cost curves
@@ -31,12 +32,12 @@ EXTRAS    := test$(if $(CI),$(comma)test-extra)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: develop demo test test-rust lint bench publish baseline fuzz clean
+.PHONY: develop demo test test-rust test-debug lint bench publish baseline fuzz clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
 ifeq ($(MAIN),)
-develop demo test lint bench publish baseline fuzz:
+develop demo test test-debug lint bench publish baseline fuzz:
 	@echo "$(REFERENCE) was not found (only: $(or $(VERSIONS),none)); install it or pass PYTHONS=" >&2; exit 1
 else
 
@@ -89,6 +90,34 @@ test-rust:
 
 test: test-rust $(addprefix test-,$(VERSIONS))
 	@echo "tests passed on: $(VERSIONS)"
+
+# --- a debug interpreter counts references, poisons what is freed and asserts what it is told ---------
+
+DEBUG_PYTHON ?= $(shell .ci/debug_interpreter)
+# The rest of the suite passes there too, in a quarter of an hour:  make test-debug DEBUG_TESTS=tests
+DEBUG_TESTS  ?= tests/test_leaks.py tests/test_reentrancy.py tests/test_threads.py \
+                tests/test_limits.py tests/test_limits_path.py tests/test_hash_agreement.py
+
+.venv-debug/created:
+	@test -n "$(DEBUG_PYTHON)" || { echo "no debug interpreter: apt-get install python3.11-dbg" >&2; exit 1; }
+	$(DEBUG_PYTHON) -m venv .venv-debug
+	.venv-debug/bin/python -m pip install --quiet $(BUILDER)
+	@touch $@
+
+.venv-debug/installed: .venv-debug/created $(SOURCES)
+	rm -rf target/debug-python/wheels
+	CARGO_TARGET_DIR=target/debug-python .venv-debug/bin/maturin build --locked --profile quick \
+	    --interpreter .venv-debug/bin/python --out target/debug-python/wheels
+	.venv-debug/bin/python -m pip install --quiet --force-reinstall --no-deps target/debug-python/wheels/*.whl
+	.venv-debug/bin/python -m pip install --quiet 'pytest>=8,<10' 'hypothesis>=6.100,<7'
+	@touch $@
+
+test-debug: .venv-debug/installed
+	@# Some of the other extras are compiled for a debug interpreter when they are installed.
+	$(if $(filter tests,$(DEBUG_TESTS)),.venv-debug/bin/python -m pip install --quiet \
+	    "$$(echo target/debug-python/wheels/*.whl)[test]")
+	.venv-debug/bin/python -c "import sys; sys.gettotalrefcount()"
+	.venv-debug/bin/python -m pytest $(DEBUG_TESTS)
 
 # --- style and types -----------------------------------------------------------------------------
 

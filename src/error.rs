@@ -16,6 +16,8 @@ pub struct Error {
     pub at: u64,
     /// Name of the opcode, in `pickletools`' spelling; `None` where there was none to read.
     pub opcode: Option<&'static str>,
+    /// Where in the object the stream was at work, where that was looked for: `$['a'][3]`.
+    pub path: Option<String>,
 }
 
 /// Results of this crate. Boxed: the error path is cold, the good path should stay in registers.
@@ -307,17 +309,25 @@ impl Error {
     /// An error at a byte of the stream.
     #[cold]
     pub fn new(kind: Kind, at: u64, opcode: Option<&'static str>) -> Box<Self> {
-        Box::new(Self { kind, at, opcode })
+        Box::new(Self {
+            kind,
+            at,
+            opcode,
+            path: None,
+        })
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (byte {}", self.kind, self.at)?;
-        match self.opcode {
-            Some(opcode) => write!(f, ", {opcode})"),
-            None => write!(f, ")"),
+        if let Some(opcode) = self.opcode {
+            write!(f, ", {opcode}")?;
         }
+        if let Some(path) = &self.path {
+            write!(f, ", at {path}")?;
+        }
+        write!(f, ")")
     }
 }
 

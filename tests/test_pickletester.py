@@ -265,7 +265,7 @@ REQUIRED = {
     "AbstractPersistentPicklerTests": 1,
     "AbstractIdentityPersistentPicklerTests": 2,
     "AbstractPicklerUnpicklerObjectTests": 8,
-    "AbstractPickleModuleTests": 11,
+    "AbstractPickleModuleTests": 10,  # 11 in later patches of 3.11
 }
 
 

@@ -115,16 +115,20 @@ class Fault:
         The byte.
     opcode : str or None
         The opcode there.
+    path : str or None
+        Where in the object the stream was at work; known of a limit.
     """
 
     kind: str
     message: str
     offset: int
     opcode: str | None
+    path: str | None = None
 
     def __str__(self) -> str:
         opcode = f", {self.opcode}" if self.opcode else ""
-        return f"{self.message} (byte {self.offset}{opcode})"
+        path = f", at {self.path}" if self.path else ""
+        return f"{self.message} (byte {self.offset}{opcode}{path})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -169,7 +173,7 @@ class Inspection:
         row = self._report["fault"]
         if row is None:
             return None
-        return Fault(row["class"], row["message"], row["offset"], row["opcode"])
+        return Fault(row["class"], row["message"], row["offset"], row["opcode"], row["path"])
 
     @property
     def policy(self) -> str:

@@ -346,7 +346,7 @@ impl NoteWorld<'_> {
                 let bytes = self.latin1(budget, source)?;
                 Ok(Note::ByteArray(self.notes.blob(Cow::Owned(bytes))?))
             }
-            Plan::Complex { .. } => Ok(Note::Complex),
+            Plan::Complex { re, im } => Ok(self.notes.add_complex(re, im)?),
             Plan::Reconstruct { class, .. } | Plan::NewObj { class } | Plan::NewObjEx { class } => {
                 let user = self.user(first);
                 self.uses.record(user, Rights::NEW);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::note::{self, Note, Part};
 use super::world::NoteWorld;
-use crate::machine::hashing::{self, Hashes, Keys, Shape};
+use crate::machine::hashing::{self, Keys, Shape};
+use crate::machine::residues;
 use crate::policy::{EntryId, Look, Meaning, Native, View};
 
 impl Look for NoteWorld<'_> {
@@ -18,7 +19,8 @@ impl Look for NoteWorld<'_> {
             Note::Bool(value) => View::Bool(value),
             Note::Int(value) => View::Int(value),
             Note::Float(value) => View::Float(value),
-            Note::Complex => View::Complex,
+            Note::Nan(_) => View::Float(f64::NAN),
+            Note::Complex(_) => View::Complex,
             Note::Str(index) => View::Str(notes.str(index)),
             Note::Surrogates(_) => View::SurrogateStr,
             Note::Long(index) => notes
@@ -171,7 +173,7 @@ impl Keys for NoteWorld<'_> {
                     .get_long(index)
                     .map_or(0, |long| long.bits.div_ceil(30)),
             ),
-            Note::Float(_) | Note::Complex => Shape::Float,
+            Note::Float(_) | Note::Nan(_) | Note::Complex(_) => Shape::Float,
             Note::Tuple(node) => Shape::Tuple(len(node)),
             Note::FrozenSet(node) => Shape::FrozenSet(len(node)),
             Note::List(_) => Shape::Unhashable("list"),
@@ -202,67 +204,21 @@ impl NoteWorld<'_> {
                 Native::Counter => Shape::Unhashable("Counter"),
                 Native::SimpleNamespace => Shape::Unhashable("types.SimpleNamespace"),
                 Native::Array | Native::ArrayReconstructor => Shape::Unhashable("array.array"),
+                // Its hash is that of a tuple, from 3.12 on.
+                Native::Slice if !cfg!(Py_3_12) => Shape::Unhashable("slice"),
+                Native::Decimal if self.is_signaling(node) => {
+                    Shape::Raises("Cannot hash a signaling NaN value")
+                }
                 _ => Shape::Object,
             },
             _ => Shape::Object,
         }
     }
-}
 
-impl Hashes for NoteWorld<'_> {
-    /// Numbers hash as in Python. What Python randomises, or hashes by address, is only told apart.
-    fn hash(&self, key: Note) -> i64 {
-        match key {
-            Note::Int(value) => hashing::int_hash(value),
-            Note::Bool(value) => i64::from(value),
-            Note::Float(value) => hashing::float_hash(value),
-            Note::Long(index) => self
-                .notes
-                .get_long(index)
-                .map_or(0, |long| hashing::long_hash(&long.twos)),
-            Note::Str(index) => self.hash_once(1, note::Arena::text_key(index), || {
-                self.notes.str(index).as_bytes()
-            }),
-            Note::Surrogates(index) | Note::Encoded(index) => {
-                self.hash_once(2, u64::from(index), || self.notes.bytes(index))
-            }
-            Note::Bytes(index) => self.hash_once(3, u64::from(index), || self.notes.bytes(index)),
-            Note::FrozenSet(node) => self.frozen.get(&node).copied().unwrap_or_default(),
-            Note::Global(index) | Note::Constructor(index) => told_apart(4, &index.to_le_bytes()),
-            other => told_apart(5, &other.node().unwrap_or(0).to_le_bytes()),
+    fn is_signaling(&self, node: u32) -> bool {
+        match self.notes.items(node, Part::Args).next() {
+            Some(Note::Str(text)) => residues::is_signaling(self.notes.str(text)),
+            _ => false,
         }
     }
-}
-
-impl NoteWorld<'_> {
-    /// The hash of a text, computed once as the interpreter does.
-    fn hash_once<'v>(&'v self, kind: u8, index: u64, bytes: impl Fn() -> &'v [u8]) -> i64 {
-        let mut known = self.hashed.borrow_mut();
-        *known
-            .entry((kind, index))
-            .or_insert_with(|| told_apart(kind, bytes()))
-    }
-
-    /// The hash of a frozenset of items that were priced: kept, as the interpreter keeps it.
-    pub(super) fn frozen_hash(&self, items: &[Note]) -> i64 {
-        let mut hashes: Vec<i64> = items
-            .iter()
-            .map(|item| hashing::hash(self, *item))
-            .collect();
-        hashes.sort_unstable();
-        hashes.dedup();
-        hashing::frozenset_hash(hashes.into_iter())
-    }
-}
-
-/// Any hash that tells its inputs apart; FNV-1a.
-fn told_apart(kind: u8, bytes: &[u8]) -> i64 {
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let start = 0xcbf2_9ce4_8422_2325 ^ u64::from(kind);
-    bytes
-        .iter()
-        .fold(start, |sum, byte| {
-            (sum ^ u64::from(*byte)).wrapping_mul(PRIME)
-        })
-        .cast_signed()
 }

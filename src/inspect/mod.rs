@@ -13,10 +13,12 @@
 mod arrays;
 mod calls;
 mod expand;
+mod hashes;
 mod long;
 mod look;
 mod note;
 mod path;
+mod place;
 mod render;
 mod report;
 mod settle;
@@ -34,6 +36,7 @@ use crate::policy::{EntryId, Policy};
 use crate::stream::Reader;
 
 pub use arrays::Raw;
+pub use place::place;
 pub use render::Context;
 pub use report::{Inspection, Opcodes, SCHEMA};
 pub use uses::{GlobalUse, Refused};
@@ -279,6 +282,22 @@ impl<'p> Inspector<'p> {
 }
 
 fn run<'a>(
+    data: &'a [u8],
+    policy: &'a Policy,
+    options: &'a Options,
+    memo: &[(u64, Seed<'a>)],
+    depth: Depth,
+) -> Inspection {
+    let mut inspection = look(data, policy, options, memo, depth);
+    if let Some(fault) = &mut inspection.fault
+        && let Kind::Limit { .. } = fault.kind
+    {
+        fault.path = place(data, fault.at, policy, options, memo);
+    }
+    inspection
+}
+
+fn look<'a>(
     data: &'a [u8],
     policy: &'a Policy,
     options: &'a Options,

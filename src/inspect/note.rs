@@ -27,10 +27,12 @@ pub(super) enum Note {
     Bool(bool),
     /// An int of 64 bits.
     Int(i64),
-    /// A float.
+    /// A float that is a number.
     Float(f64),
-    /// A complex.
-    Complex,
+    /// A float that is none, and which one: its hash is its address.
+    Nan(Id),
+    /// A complex: an index of `complexes`.
+    Complex(Id),
     /// A str.
     Str(Text),
     /// A str with lone surrogates: an index of `blobs`.
@@ -177,6 +179,9 @@ pub(super) struct Arena<'d> {
     texts: Vec<Cow<'d, str>>,
     blobs: Vec<Cow<'d, [u8]>>,
     longs: Vec<Long<'d>>,
+    complexes: Vec<(f64, f64)>,
+    /// NaNs that were met.
+    nans: Id,
 }
 
 #[cold]
@@ -359,6 +364,29 @@ impl<'d> Arena<'d> {
         let index = id(self.blobs.len())?;
         self.blobs.push(bytes);
         Ok(index)
+    }
+
+    /// A float.
+    #[inline]
+    pub(super) fn float(&mut self, value: f64) -> Result<Note, Kind> {
+        if !value.is_nan() {
+            return Ok(Note::Float(value));
+        }
+        self.nans = self.nans.checked_add(1).ok_or_else(full)?;
+        Ok(Note::Nan(self.nans))
+    }
+
+    /// Keeps a complex.
+    pub(super) fn add_complex(&mut self, real: f64, imaginary: f64) -> Result<Note, Kind> {
+        let index = id(self.complexes.len())?;
+        self.complexes.push((real, imaginary));
+        Ok(Note::Complex(index))
+    }
+
+    /// A complex by its index.
+    pub(super) fn complex(&self, index: Id) -> (f64, f64) {
+        let found = self.complexes.get(index as usize);
+        found.copied().unwrap_or_default()
     }
 
     /// Keeps an int in two's complement, as a small one where it is.

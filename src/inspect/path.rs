@@ -9,11 +9,11 @@ use super::show::is_identifier;
 use super::world::NoteWorld;
 
 /// Steps of a path that are shown; of a longer one, the last of them.
-const STEPS: usize = 48;
+pub(super) const STEPS: usize = 48;
 
 /// How a value hangs on its parent.
 #[derive(Clone, Copy)]
-enum Edge {
+pub(super) enum Edge {
     /// The result itself; of a stream at fault, the value at the bottom of the stack.
     Root,
     /// A value that a stream at fault had not put anywhere yet.
@@ -237,25 +237,32 @@ impl Walk<'_, '_> {
             }
             next = step.parent;
         }
+        self.world.spell(start, edges.into_iter().rev())
+    }
+}
+
+impl NoteWorld<'_> {
+    /// A path as it is shown: `$['clf'].coef_`.
+    pub(super) fn spell(&self, start: &str, edges: impl Iterator<Item = Edge>) -> String {
         let mut out = String::from(start);
-        for edge in edges.into_iter().rev() {
-            self.write(&mut out, edge);
+        for edge in edges {
+            self.write_edge(&mut out, edge);
         }
         out
     }
 
-    fn write(&self, out: &mut String, edge: Edge) {
+    fn write_edge(&self, out: &mut String, edge: Edge) {
         // Writing to a String does not fail.
         let _ = match edge {
             Edge::Root | Edge::Pending => Ok(()),
             Edge::Index(index) => write!(out, "[{index}]"),
-            Edge::Key(key) => write!(out, "[{}]", self.world.show(key)),
+            Edge::Key(key) => write!(out, "[{}]", self.show(key)),
             Edge::KeyItself => write!(out, ".<key>"),
             Edge::Element => write!(out, "{{…}}"),
-            Edge::Attribute(Note::Str(index)) if is_identifier(self.world.notes.str(index)) => {
-                write!(out, ".{}", self.world.notes.str(index))
+            Edge::Attribute(Note::Str(index)) if is_identifier(self.notes.str(index)) => {
+                write!(out, ".{}", self.notes.str(index))
             }
-            Edge::Attribute(name) => write!(out, ".<{}>", self.world.show(name)),
+            Edge::Attribute(name) => write!(out, ".<{}>", self.show(name)),
             Edge::State => write!(out, ".<state>"),
             Edge::Argument(index) => write!(out, ".<arg {index}>"),
             Edge::PersistentId => write!(out, ".<persistent id>"),

@@ -105,7 +105,7 @@ impl Inspection {
     ///   `rights` (list of capabilities), `arguments` (list of texts), `path` (or null), `allowed`, `why` (if not),
     ///   `preset` (or null), `gadget` (if one)
     /// * `refusals`: a list of `class`, `message`, `offset`, `opcode`, `global` (index, or null), `path` (or null), `count`
-    /// * `fault`: null, or `class`, `message`, `offset`, `opcode`
+    /// * `fault`: null, or `class`, `message`, `offset`, `opcode`, `path` (of a limit; else null)
     /// * `protocol`, `protocol_needed`, `opcodes` (object of counts), `size`, `trailing`, `leftovers`, `memo`, `depth`
     /// * `persistent_ids`, `persistent_count`, `extension_codes`, `buffers`, `arrays` (raw between the opcodes)
     /// * `limits`: `memory`, `hash_work`, `depth` that loading spends
@@ -121,7 +121,7 @@ struct Document<'a> {
     policy: &'a str,
     globals: &'a [GlobalUse],
     refusals: Vec<RefusalRow<'a>>,
-    fault: Option<FaultRow>,
+    fault: Option<FaultRow<'a>>,
     protocol: u8,
     protocol_needed: Option<u8>,
     opcodes: serde_json::Map<String, serde_json::Value>,
@@ -150,11 +150,12 @@ struct RefusalRow<'a> {
 }
 
 #[derive(Serialize)]
-struct FaultRow {
+struct FaultRow<'a> {
     class: &'static str,
     message: String,
     offset: u64,
     opcode: Option<&'static str>,
+    path: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -180,6 +181,7 @@ impl<'a> From<&'a Inspection> for Document<'a> {
             message: fault.kind.to_string(),
             offset: fault.at,
             opcode: fault.opcode,
+            path: fault.path.as_deref(),
         });
         let opcodes = from
             .opcodes

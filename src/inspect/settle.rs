@@ -313,7 +313,7 @@ impl NoteWorld<'_> {
         container: Id,
         key: Note,
     ) -> Result<(), Stop> {
-        if hashing::price(self, budget, key)? {
+        if !self.unpriced && hashing::price(self, budget, key)? {
             self.count_key(budget, container, key)?;
         }
         Ok(())

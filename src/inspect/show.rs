@@ -57,9 +57,9 @@ impl NoteWorld<'_> {
             Note::None => write!(out, "None"),
             Note::Bool(value) => write!(out, "{}", if value { "True" } else { "False" }),
             Note::Int(value) => write!(out, "{value}"),
-            Note::Float(value) if value.is_nan() => write!(out, "nan"),
+            Note::Nan(_) => write!(out, "nan"),
             Note::Float(value) => write!(out, "{value:?}"),
-            Note::Complex => write!(out, "complex(…)"),
+            Note::Complex(_) => write!(out, "complex(…)"),
             Note::Str(index) => write!(out, "{}", quoted(self.notes.str(index))),
             Note::Surrogates(_) | Note::Encoded(_) => write!(out, "'…'"),
             Note::Long(index) => {

@@ -27,6 +27,8 @@ pub(super) struct NoteWorld<'d> {
     pub(super) options: &'d Options,
     pub(super) notes: Arena<'d>,
     pub(super) uses: Uses,
+    /// Whether hashes are neither priced nor computed: nobody asks what the stream costs.
+    pub(super) unpriced: bool,
     pub(super) collisions: Collisions,
     pub(super) chains: Chains,
     /// Hashes of frozensets, by node.
@@ -65,6 +67,7 @@ impl<'d> NoteWorld<'d> {
             options,
             notes: Arena::new(data),
             uses: Uses::new(policy.is_unrestricted()),
+            unpriced: false,
             collisions: Collisions::default(),
             chains: Chains::default(),
             frozen: HashMap::new(),
@@ -156,7 +159,7 @@ impl World for NoteWorld<'_> {
     }
 
     fn float(&mut self, value: f64) -> Made<Self> {
-        Ok(Note::Float(value))
+        Ok(self.notes.float(value)?)
     }
 
     #[inline]

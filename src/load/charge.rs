@@ -11,7 +11,7 @@ use pyo3::types::{
 
 use super::PyWorld;
 use super::ffi::{Tag, Value};
-use crate::machine::budget::{Budget, size};
+use crate::machine::budget::{Budget, COUNTED, size};
 use crate::machine::world::Done;
 use crate::policy::EntryId;
 
@@ -32,6 +32,9 @@ impl PyWorld<'_, '_> {
 
     /// Charges for values by their length.
     pub(super) fn charge(&self, budget: &mut Budget, values: &[Value]) -> Done<Self> {
+        if !COUNTED {
+            return Ok(());
+        }
         for value in values {
             let length = self.length(value);
             if length > 0 {
@@ -72,7 +75,7 @@ impl PyWorld<'_, '_> {
     /// Notes that instances go into an instance, where both are freed recursively.
     #[inline]
     pub(super) fn chain(&mut self, budget: &Budget, parent: &Value, items: &[Value]) -> Done<Self> {
-        if !self.is_chained(parent) {
+        if !COUNTED || !self.is_chained(parent) {
             return Ok(());
         }
         for item in items {
@@ -90,7 +93,7 @@ impl PyWorld<'_, '_> {
         parent: &Value,
         container: &Value,
     ) -> Done<Self> {
-        if !self.is_chained(parent) || !container.has_object() {
+        if !COUNTED || !self.is_chained(parent) || !container.has_object() {
             return Ok(());
         }
         let object = container.bound(self.py).clone();

@@ -14,7 +14,7 @@ use pyo3::types::{
 
 use super::PyWorld;
 use super::ffi::{self, Value};
-use crate::machine::budget::{Budget, size};
+use crate::machine::budget::{Budget, COUNTED, size};
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::world::Done;
 use crate::policy::Meaning;
@@ -91,7 +91,7 @@ impl<'py> PyWorld<'_, 'py> {
         container: &Value,
         key: &Value,
     ) -> Done<Self> {
-        if self.free || !key.has_object() {
+        if !COUNTED || self.free || !key.has_object() {
             return Ok(());
         }
         let object = key.bound(self.py);
@@ -150,7 +150,7 @@ impl<'py> PyWorld<'_, 'py> {
         container: &Value,
         pairs: bool,
     ) -> Done<Self> {
-        if self.free || !container.has_object() {
+        if !COUNTED || self.free || !container.has_object() {
             return Ok(());
         }
         let number = self.desk.collisions.number();

@@ -263,7 +263,20 @@ impl<'a, 'py> PyWorld<'a, 'py> {
 
     /// What the inspector says of the whole stream.
     pub(crate) fn inspect(&self) -> Result<Inspection, Fault> {
-        let options = inspect::Options {
+        let options = self.inspect_options();
+        self.stream
+            .inspect(self.policy, &options, &self.desk.remembered)
+    }
+
+    /// Where in the object a limit stopped the load at that byte.
+    pub(crate) fn place(&self, at: u64) -> Option<String> {
+        let options = self.inspect_options();
+        self.stream
+            .place(at, self.policy, &options, &self.desk.remembered)
+    }
+
+    fn inspect_options(&self) -> inspect::Options {
+        inspect::Options {
             fix_imports: self.options.fix_imports,
             has_persistent_load: self.options.persistent_load.is_some(),
             buffers: if self.options.buffers.is_some() {
@@ -275,9 +288,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             strict: self.options.strict,
             arrays: inspect::Arrays::Opcodes,
             limits: self.limits.clone(),
-        };
-        self.stream
-            .inspect(self.policy, &options, &self.desk.remembered)
+        }
     }
 
     /// The object that STOP returns.

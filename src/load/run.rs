@@ -58,6 +58,7 @@ pub fn load_slice<'py>(
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
     let outcome = run_slice(data, machine, &mut world);
     machine.clear();
+    let outcome = outcome.map_err(|refusal| placed(refusal, &world));
     desk.clear();
     rules.cache.leave_spare(py, spare);
     outcome
@@ -121,7 +122,13 @@ pub fn load_file<'py>(
     if let Some(protocol) = &options.protocol {
         protocol.store(machine.protocol(), std::sync::atomic::Ordering::Relaxed);
     }
-    let (value, at) = outcome?;
+    let (value, at) = match outcome {
+        Ok(done) => done,
+        Err(refusal) => {
+            drop(machine);
+            return Err(placed(refusal, &world));
+        }
+    };
     if options.strict {
         strictly(&machine, 0)
             .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
@@ -215,6 +222,18 @@ fn strictly(machine: &Machine<Value>, behind: usize) -> Result<(), Kind> {
             "{values} values are left on the stack at STOP"
         ))),
     }
+}
+
+/// A limit says where in the object the stream was at work. The machine is empty by now: what looks for the place needs
+/// room of its own.
+#[cold]
+fn placed(mut refusal: Refusal, world: &PyWorld<'_, '_>) -> Refusal {
+    if let Refusal::Stream(error, None) = &mut refusal
+        && let Kind::Limit { .. } = error.kind
+    {
+        error.path = world.place(error.at);
+    }
+    refusal
 }
 
 #[cold]

@@ -56,6 +56,23 @@ impl Stream<'_, '_> {
     }
 }
 
+impl Stream<'_, '_> {
+    /// Where in the object the stream was at work at that byte, as far as its bytes are here.
+    #[cold]
+    pub(super) fn place(
+        &self,
+        at: u64,
+        policy: &Policy,
+        options: &inspect::Options,
+        memo: &[(u64, Seed<'_>)],
+    ) -> Option<String> {
+        match self {
+            Self::Slice(data) => inspect::place(data, at, policy, options, memo),
+            Self::File(file) => inspect::place(&file.borrow().seen, at, policy, options, memo),
+        }
+    }
+}
+
 /// A Python file.
 #[derive(Debug)]
 pub struct File<'py> {

@@ -5,6 +5,10 @@
 
 use crate::error::Kind;
 
+/// Whether anything is counted. `benches/budgets.py` alone builds with `--cfg picklist_unbudgeted`, to show what counting
+/// costs; no feature of the crate turns it off.
+pub const COUNTED: bool = !cfg!(picklist_unbudgeted);
+
 /// Nesting that a stream may build from the inside out (tuples of tuples, calls of calls) or have open at once.
 /// Python's own pickler emits at most about 10,000 levels.
 pub const MAX_DEPTH: u32 = 10_000;
@@ -185,6 +189,9 @@ impl Budget {
 
     /// Whether the pickle itself is too long.
     pub fn length(&self, bytes: u64) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         match self.limits.max_bytes {
             Some(maximum) if bytes > maximum => Err(over("max_bytes", bytes, maximum)),
             _ => Ok(()),
@@ -194,6 +201,9 @@ impl Budget {
     /// An object of `bytes` is made.
     #[inline(always)]
     pub fn memory(&mut self, bytes: u64) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         // No sum of real sizes reaches 2^64, so nothing can wrap.
         self.memory = self.memory.wrapping_add(bytes);
         if self.memory > self.memory_bound {
@@ -205,6 +215,9 @@ impl Budget {
     /// `elements` (and digits) are hashed.
     #[inline]
     pub fn hash_work(&mut self, elements: u64) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         self.hash_work = self.hash_work.saturating_add(elements);
         if self.hash_work > self.hash_work_bound {
             return Err(over("max_hash_work", self.hash_work, self.hash_work_bound));
@@ -215,6 +228,9 @@ impl Budget {
     /// Something is nested `depth` deep.
     #[inline(always)]
     pub fn depth(&mut self, depth: u32) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         if depth > self.depth {
             self.depth = depth;
             if depth > self.limits.max_depth {
@@ -231,6 +247,9 @@ impl Budget {
     /// A hash goes `depth` deep.
     #[inline]
     pub fn hash_depth(&self, depth: u32) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         if depth > self.limits.max_hash_depth {
             return Err(over(
                 "max_hash_depth",
@@ -243,6 +262,9 @@ impl Budget {
 
     /// A decimal int has `digits` digits.
     pub fn int_digits(&self, digits: usize) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         let digits = digits as u64;
         if digits > self.limits.max_int_digits {
             return Err(over("max_int_digits", digits, self.limits.max_int_digits));
@@ -253,6 +275,9 @@ impl Budget {
     /// A binary int has `bytes` bytes.
     #[inline]
     pub fn int_bytes(&self, bytes: usize) -> Result<(), Kind> {
+        if !COUNTED {
+            return Ok(());
+        }
         let bytes = bytes as u64;
         if bytes > self.limits.max_int_bytes {
             return Err(over("max_int_bytes", bytes, self.limits.max_int_bytes));

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::error::Kind;
-use crate::machine::budget::{Budget, over};
+use crate::machine::budget::{Budget, COUNTED, over};
 
 /// The modulus of Python's numeric hash on 64 bits, a Mersenne prime.
 pub const MODULUS: u64 = (1 << 61) - 1;
@@ -35,6 +35,8 @@ pub enum Shape {
     Object,
     /// A value without one, and the name of its type.
     Unhashable(&'static str),
+    /// A value whose hash fails, and what it says.
+    Raises(&'static str),
 }
 
 /// How a world shows its keys.
@@ -56,6 +58,9 @@ pub trait Hashes: Keys {
 /// Charges the budget for hashing a key. `true`: the stream can choose the hash, so count it with [`Collisions`].
 #[inline]
 pub fn price<K: Keys>(keys: &K, budget: &mut Budget, key: K::Key) -> Result<bool, Kind> {
+    if !COUNTED {
+        return Ok(false);
+    }
     match keys.shape(key) {
         Shape::Free => Ok(false),
         shape => price_walk(keys, budget, key, shape),
@@ -106,6 +111,7 @@ fn charge(budget: &mut Budget, shape: Shape) -> Result<(), Kind> {
         Shape::Int(digits) => budget.hash_work(digits),
         Shape::FrozenSet(length) => budget.hash_work(length as u64 + 1),
         Shape::Unhashable(name) => Err(Kind::BadType(format!("unhashable type: '{name}'"))),
+        Shape::Raises(why) => Err(Kind::BadType(why.into())),
         Shape::Free | Shape::Float | Shape::Object | Shape::Tuple(_) => budget.hash_work(1),
     }
 }
@@ -237,7 +243,8 @@ fn rotate(value: u64, by: u64) -> u64 {
     ((value << by) & MODULUS) | value >> (61 - by)
 }
 
-fn signed(residue: u64, negative: bool) -> i64 {
+/// A residue with its sign, as a hash: never -1.
+pub fn signed(residue: u64, negative: bool) -> i64 {
     let value = residue.cast_signed();
     match if negative { -value } else { value } {
         -1 => -2,

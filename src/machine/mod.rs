@@ -18,6 +18,7 @@ mod fused;
 pub mod hashing;
 mod liveness;
 pub mod memo;
+pub mod residues;
 mod values;
 pub mod world;
 
@@ -57,6 +58,10 @@ pub struct Machine<V> {
     marks: Vec<usize>,
     /// Height of the stack at the last mark: nothing below it can be popped.
     floor: usize,
+    /// Instructions until the next tick: a file without `peek()` ends a run after each of them.
+    ticks: u32,
+    /// Bytes of stack and marks that the budget knows of.
+    charged: u64,
     memo: Memo<V>,
     budget: Budget,
     protocol: u8,
@@ -81,6 +86,8 @@ impl<V: Default> Machine<V> {
             stack: Vec::new(),
             marks: Vec::new(),
             floor: 0,
+            ticks: TICK,
+            charged: 0,
             memo: Memo::default(),
             budget,
             protocol: 0,
@@ -94,6 +101,8 @@ impl<V: Default> Machine<V> {
     /// not allocate it each time.
     pub fn reset(&mut self, limits: &Limits) {
         self.budget.reset(limits);
+        self.ticks = TICK;
+        self.charged = 0;
         self.protocol = 0;
         self.calls_to_scan = None;
     }
@@ -148,6 +157,11 @@ impl<V: Default> Machine<V> {
         &self.stack
     }
 
+    /// Where on the stack the open marks stand.
+    pub fn marks(&self) -> &[usize] {
+        &self.marks
+    }
+
     /// Runs up to STOP and returns its value.
     ///
     /// # Errors
@@ -161,7 +175,7 @@ impl<V: Default> Machine<V> {
         world: &mut W,
         reader: &mut Reader<'_>,
     ) -> Result<V, Failure<W::Fault>> {
-        let mut ticks = TICK;
+        let mut ticks = self.ticks;
         loop {
             let op = match reader.next_op() {
                 Ok(Op::Stop) => {
@@ -170,7 +184,10 @@ impl<V: Default> Machine<V> {
                         .map_err(|kind| failed(kind.into(), reader.at(), reader.code()));
                 }
                 Ok(op) => op,
-                Err(error) => return Err(Failure::Stream(error)),
+                Err(error) => {
+                    self.ticks = ticks;
+                    return Err(Failure::Stream(error));
+                }
             };
             if let Err(fault) = self.execute(world, reader, op) {
                 return Err(failed(fault, reader.at(), reader.code()));
@@ -178,11 +195,25 @@ impl<V: Default> Machine<V> {
             ticks -= 1;
             if ticks == 0 {
                 ticks = TICK;
-                if let Err(fault) = world.tick() {
+                if let Err(fault) = self.tick(world) {
                     return Err(failed(fault, reader.at(), reader.code()));
                 }
             }
         }
+    }
+
+    /// What is due now and then. The stack is charged here, and not at each push: between two ticks it cannot grow by
+    /// more than 1 MiB, and a stack of this size is in no honest pickle but below one long tuple.
+    #[cold]
+    #[inline(never)]
+    fn tick<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
+        let room = self.stack.len().next_power_of_two() * size_of::<V>()
+            + self.marks.len().next_power_of_two() * size_of::<usize>();
+        if room as u64 > self.charged {
+            self.budget.memory(room as u64 - self.charged)?;
+            self.charged = room as u64;
+        }
+        world.tick()
     }
 
     #[inline(always)]

@@ -71,12 +71,15 @@ fn build(
     fields.set_item("kind", name)?;
     fields.set_item("offset", error.at)?;
     fields.set_item("opcode", error.opcode)?;
+    fields.set_item("path", &error.path)?;
     if let Some(inspection) = inspection {
         let report = py
             .import("json")?
             .call_method1("loads", (inspection.to_json().to_string(),))?;
         fields.set_item("report", report)?;
-        fields.set_item("path", inspection.path_at(error.at))?;
+        if let Some(path) = inspection.path_at(error.at) {
+            fields.set_item("path", path)?;
+        }
     }
     match &error.kind {
         Kind::ForbiddenGlobal { module, name } => {

@@ -119,7 +119,7 @@ opcodes! {
 }
 
 /// Codes that fused paths compare the next byte with.
-pub use op::{BINPUT, BUILD, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
+pub use op::{BINPUT, BUILD, FRAME, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
 
 /// The name of an opcode; `None` for a byte that is none.
 #[cold]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import enum
 import inspect
 import keyword
 import re
@@ -34,6 +35,8 @@ def owner_of(chain: Sequence[Link]) -> tuple[Any, str] | None:
     for position in range(len(chain) - 2, -1, -1):
         holder = chain[position].object
         if not is_editable(type(holder)) or is_a(holder, type):
+            continue
+        if is_a(type(holder), enum.EnumType):  # members pickle by value or name, never by state
             continue
         following = chain[position + 1 :]
         if following[0].step in ("class", "callable"):
