@@ -161,6 +161,31 @@ def check(data: bytes) -> str:
     return "loaded" if loaded else type(value).__name__
 
 
+# A limit that most seeds come near.
+TIGHT: dict[str, tuple[int, int]] = {
+    "max_depth": (1, 8),
+    "max_hash_depth": (1, 4),
+    "max_memory": (100, 5_000),
+    "max_hash_work": (1, 40),
+    "max_key_collisions": (1, 5),
+    "max_int_digits": (1, 30),
+    "max_int_bytes": (1, 12),
+    "max_bytes": (1, 400),
+}
+
+
+def check_limits(data: bytes, rng: random.Random) -> None:
+    """Hold loader and inspector to one verdict under a limit that is tight."""
+    name = rng.choice(sorted(TIGHT))
+    limits = picklist.Limits(**{name: rng.randint(*TIGHT[name])})
+    loaded, value = attempt(picklist.safe_loads, data, limits=limits)
+    verdict = json.loads(_picklist._inspect(data, None, limits=limits))
+    if verdict["allowed"] != loaded:
+        raise Found(f"{limits}: the inspector says {verdict['fault']}, the loader {value!r:.300}")
+    if isinstance(value, picklist.LimitExceededError) and value.path is None:
+        raise Found(f"{limits}: no path in {value}")
+
+
 def seeds() -> list[bytes]:
     """Return the pickles that mutants are made of, the shorter the likelier."""
     found = {sample.data for sample in SAMPLES if len(sample.data) < 3000}
@@ -192,6 +217,7 @@ def work(options: argparse.Namespace) -> None:
             continue
         current.write_bytes(data)
         outcome = check(data)
+        check_limits(data, rng)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
         done += 1
         if outcome == "loaded" and len(data) < 2000 and rng.random() < 0.05:

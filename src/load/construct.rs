@@ -3,7 +3,7 @@
 //! Only names of the policy are called; each attempt is judged once, with its arguments, before anything happens.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyByteArray, PyBytes, PyComplex, PyDict, PyFrozenSet, PyTuple, PyType};
 
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Fault, PyWorld, Symbol};
@@ -86,10 +86,37 @@ impl<'py> PyWorld<'_, 'py> {
         self.charge(budget, std::slice::from_ref(args))?;
         let mut items = self.unpack(args, "REDUCE")?;
         let mut value = self.call(site, budget, callable, &mut items)?;
+        self.note_depth(&mut value, depth);
+        Ok(value)
+    }
+
+    /// What a call made of arguments nested so deep, itself included: bytes and numbers have no depth, a set is as deep as
+    /// its list. The inspector counts the same.
+    #[inline]
+    fn note_depth(&self, value: &mut Value, depth: u32) {
+        if !value.has_object() {
+            return;
+        }
+        let depth = match value.tag() {
+            Tag::Set => depth.saturating_sub(1).max(1),
+            Tag::Plain => {
+                let object = value.bound(self.py);
+                if object.is_exact_instance_of::<PyFrozenSet>() {
+                    depth.saturating_sub(1).max(1)
+                } else if object.is_exact_instance_of::<PyBytes>()
+                    || object.is_exact_instance_of::<PyComplex>()
+                    || object.is_exact_instance_of::<PyByteArray>()
+                {
+                    return;
+                } else {
+                    depth
+                }
+            }
+            _ => depth,
+        };
         if value.depth() < depth {
             value.set_depth(depth);
         }
-        Ok(value)
     }
 
     /// REDUCE with its arguments.
@@ -179,9 +206,7 @@ impl<'py> PyWorld<'_, 'py> {
             Plan::Partial(id) => self.symbol(Symbol::Partial(id)),
             plan => self.build_native(budget, id, plan, args)?,
         };
-        if value.has_object() && depth > value.depth() {
-            value.set_depth(depth);
-        }
+        self.note_depth(&mut value, depth);
         Ok(value)
     }
 
