@@ -104,6 +104,11 @@ def parts(a: Any, b: Any, path: str) -> tuple[str, list[Pair] | None]:
         composite = True
         bounds = ("start", "stop", "step")
         pairs += [(getattr(a, name), getattr(b, name), f"{path}.{name}") for name in bounds]
+    if isinstance(a, memoryview):  # of an array of characters, none is equal to any other
+        composite = True
+        fields = ("format", "shape", "readonly")
+        pairs += [(getattr(a, name), getattr(b, name), f"{path}.{name}") for name in fields]
+        pairs.append((a.tobytes(), b.tobytes(), f"{path}.tobytes()"))
     if isinstance(a, BaseException):
         composite = True
         pairs.append((a.args, b.args, f"{path}.args"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import copy
 import datetime
@@ -48,6 +49,15 @@ def test_a_deep_copy_is_the_same(value: Any) -> None:
     """A deep copy has the same structure."""
     assert same_structure(value, value) == ""
     assert same_structure(value, copy.deepcopy(value)) == ""
+
+
+def test_memoryviews_are_their_bytes() -> None:
+    """Views of an array of characters are not equal to each other, whatever is in them."""
+    views = [memoryview(array.array("u", "ab")).toreadonly() for _ in range(2)]
+    assert views[0] != views[1]
+    assert same_structure(*views) == ""
+    assert same_structure(views[0], memoryview(array.array("u", "ab"))) != ""
+    assert same_structure(views[0], memoryview(array.array("u", "ac")).toreadonly()) != ""
 
 
 @pytest.mark.parametrize(
