@@ -4,6 +4,7 @@
 //! lets an argument tuple or a state dict that nothing else can reach go unmade. The scan reads the rest of the stream
 //! once, with the one decoder; whatever it cannot follow it leaves alone, so that faults keep their place.
 
+use crate::stream::lengths::Slot;
 use crate::stream::{Op, Reader};
 
 /// A bit for each slot that is fetched.
@@ -19,30 +20,41 @@ impl Liveness {
         // A slot takes at least a byte to fill: no honest index is beyond that.
         let bound = reader.length();
         let mut fetched = Vec::new();
-        let (mut counted, mut indexed) = (false, false);
-        loop {
-            match reader.next_op().ok()? {
-                Op::Get(index) => {
-                    if let Ok(index) = usize::try_from(index)
-                        && index < bound
-                    {
-                        let word = index / 64;
-                        if word >= fetched.len() {
-                            fetched.resize(word + 1, 0);
-                        }
-                        if let Some(bits) = fetched.get_mut(word) {
-                            *bits |= 1u64 << (index % 64);
-                        }
-                    }
+        let (mut counted, mut indexed, mut beyond) = (false, false, false);
+        let fetch = |fetched: &mut Vec<u64>, index: u64| {
+            if let Ok(at) = usize::try_from(index)
+                && at < bound
+            {
+                let word = at / 64;
+                if word >= fetched.len() {
+                    fetched.resize(word + 1, 0);
                 }
+                if let Some(bits) = fetched.get_mut(word) {
+                    *bits |= 1u64 << (at % 64);
+                }
+            }
+        };
+        loop {
+            reader.skip_plain(|slot| match slot {
+                Slot::Fetched(index) => fetch(&mut fetched, u64::from(index)),
+                Slot::Counted => counted = true,
+                Slot::Stored(index) => {
+                    indexed = true;
+                    beyond |= u64::from(index) >= bound as u64;
+                }
+            });
+            match reader.next_op().ok()? {
+                // Below 0 there is no slot.
+                Op::Get(index) => fetch(&mut fetched, u64::try_from(index).unwrap_or(u64::MAX)),
                 Op::Memoize => counted = true,
                 Op::Put(index) => {
                     indexed = true;
-                    if index >= bound as u64 {
-                        return None;
-                    }
+                    beyond |= index >= bound as u64;
                 }
-                Op::Stop => return (!(counted && indexed)).then_some(Self { fetched }),
+                Op::Stop => {
+                    let mixed = counted && indexed;
+                    return (!beyond && !mixed).then_some(Self { fetched });
+                }
                 _ => {}
             }
         }

@@ -118,6 +118,7 @@ opcodes! {
     BINPERSID b'Q' 1 "";
 }
 
+pub(super) use op::{BINGET, LONG_BINGET, STOP};
 /// Codes that fused paths compare the next byte with.
 pub use op::{BINPUT, BUILD, FRAME, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
 

@@ -17,9 +17,8 @@ pub struct Reader<'a> {
     behind: &'a [u8],
     data: &'a [u8],
     framed: bool,
-    /// Where the opcode being read begins, and its code.
+    /// Where the opcode being read begins.
     start: *const u8,
-    code: u8,
     /// Offset of `data[0]` from the start of the pickle.
     base: u64,
 }
@@ -41,7 +40,6 @@ impl<'a> Reader<'a> {
             data,
             framed: frame.is_some(),
             start: rest.as_ptr(),
-            code: 0,
             base,
         }
     }
@@ -69,7 +67,7 @@ impl<'a> Reader<'a> {
     /// Code of the current opcode.
     #[inline(always)]
     pub fn code(&self) -> u8 {
-        self.code
+        self.data.get(self.start()).copied().unwrap_or_default()
     }
 
     /// Goes back to the start of the current opcode, so that it is read again when more data is here.
@@ -127,17 +125,51 @@ impl<'a> Reader<'a> {
     /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
     #[inline(always)]
     pub fn next_fused(&mut self) {
-        if let [code, rest @ ..] = self.rest {
+        if let [_, rest @ ..] = self.rest {
             self.start = self.rest.as_ptr();
-            self.code = *code;
             self.rest = rest;
         }
+    }
+
+    /// Goes to a later place of [`Reader::rest`].
+    #[inline(always)]
+    pub(super) fn go_to(&mut self, rest: &'a [u8]) {
+        debug_assert!(self.rest.ends_with(rest));
+        self.rest = rest;
+    }
+
+    /// Takes the MEMOIZE, BINPUT or LONG_BINPUT that comes next, if it stores at slot `next`.
+    #[inline(always)]
+    pub fn next_put(&mut self, next: u64) -> bool {
+        let rest = match self.rest {
+            [opcode::MEMOIZE, rest @ ..] => rest,
+            [opcode::BINPUT, index, rest @ ..] if u64::from(*index) == next => rest,
+            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..]
+                if u64::from(u32::from_le_bytes([*a, *b, *c, *d])) == next =>
+            {
+                rest
+            }
+            _ => return false,
+        };
+        self.next_fused();
+        self.rest = rest;
+        true
+    }
+
+    /// Takes the MARK that comes next.
+    #[inline(always)]
+    pub fn next_mark(&mut self) -> bool {
+        let marks = matches!(self.rest, [opcode::MARK, ..]);
+        if marks {
+            self.next_fused();
+        }
+        marks
     }
 
     /// An error at the current opcode.
     #[inline(always)]
     pub fn error(&self, kind: Kind) -> Box<Error> {
-        error_at(kind, self.at(), self.code)
+        error_at(kind, self.at(), self.code())
     }
 
     /// Reads by a rare path, on a copy of the cursor.
@@ -156,8 +188,7 @@ impl<'a> Reader<'a> {
             self.aside(Self::leave_frame)?;
         }
         self.start = self.rest.as_ptr();
-        self.code = self.u8()?;
-        Ok(self.code)
+        self.u8()
     }
 
     /// At the end of a frame: goes on behind it. At the end of the data: says that the stream has no STOP.
@@ -292,7 +323,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     #[allow(clippy::unnecessary_box_returns)]
     fn short(&self, count: u64) -> Box<Error> {
-        short_at(self.framed, self.rest.len(), count, self.at(), self.code)
+        short_at(self.framed, self.rest.len(), count, self.at(), self.code())
     }
 }
 

@@ -271,6 +271,28 @@ pub fn ascii(bytes: &[u8]) -> Result<&str, Kind> {
     }
 }
 
+/// Whether all bytes are ASCII. For short text, words that may overlap instead of a tail byte by byte.
+#[inline(always)]
+pub fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        if bytes.len() > 32 {
+            return bytes.is_ascii();
+        }
+        let (words, _) = bytes.as_chunks::<8>();
+        let ends = u64::from_le_bytes(*first) | u64::from_le_bytes(*last);
+        let any = words
+            .iter()
+            .fold(ends, |any, word| any | u64::from_le_bytes(*word));
+        return any & HIGH == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let any = u32::from_le_bytes(*first) | u32::from_le_bytes(*last);
+        return u64::from(any) & HIGH == 0;
+    }
+    bytes.iter().fold(0, |any, byte| any | byte) & 0x80 == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
