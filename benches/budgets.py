@@ -126,13 +126,16 @@ def main() -> int:
     print(line.format("row", "protocol", "time", "instructions"))
     if options.markdown:
         print("|---|---:|---:|---:|")
-    for row in (row for row in ROWS if options.only in row.name):
+    for row in ROWS:
+        if options.only not in row.name or row.cold or row.out_of_band or row.missing():
+            continue
         value = row.make(size)
-        policies = {name: module.Policy(row.allow) for name, module in modules.items()}
+        allow = () if row.allow is None else row.allow()
+        policies = {name: module.Policy(allow) for name, module in modules.items()}
         for protocol in row.protocols:
             data = pickle.dumps(value, protocol)
             loads = {name: policy.loads for name, policy in policies.items()}
-            assert all(load(data) == value for load in loads.values())
+            assert all(row.equal(load(data), value) for load in loads.values())
             spent, counted = measure(loads, data, seconds)
             times.append(spent)
             counts += [] if counted is None else [counted]

@@ -137,7 +137,8 @@ pub mod size {
 #[derive(Debug, Clone)]
 pub struct Budget {
     limits: Limits,
-    memory: u64,
+    /// What is left of the bound: one subtraction tells whether there is room.
+    memory_left: u64,
     memory_bound: u64,
     hash_work: u64,
     hash_work_bound: u64,
@@ -149,7 +150,7 @@ impl Budget {
     pub fn new(limits: Limits) -> Self {
         let mut budget = Self {
             limits,
-            memory: 0,
+            memory_left: 0,
             memory_bound: 0,
             hash_work: 0,
             hash_work_bound: 0,
@@ -162,7 +163,8 @@ impl Budget {
     /// A fresh account in the place of this one.
     pub fn reset(&mut self, limits: &Limits) {
         self.limits.clone_from(limits);
-        self.memory = 0;
+        self.memory_left = 0;
+        self.memory_bound = 0;
         self.hash_work = 0;
         self.depth = 0;
         self.see(0);
@@ -177,10 +179,12 @@ impl Budget {
     pub fn see(&mut self, bytes: u64) {
         let proportional =
             |per_byte: u64, free: u64| bytes.saturating_mul(per_byte).saturating_add(free);
+        let spent = self.memory_spent();
         self.memory_bound = self
             .limits
             .max_memory
             .unwrap_or_else(|| proportional(MEMORY_PER_BYTE, MEMORY_FREE));
+        self.memory_left = self.memory_bound.saturating_sub(spent);
         self.hash_work_bound = self
             .limits
             .max_hash_work
@@ -204,12 +208,23 @@ impl Budget {
         if !COUNTED {
             return Ok(());
         }
-        // No sum of real sizes reaches 2^64, so nothing can wrap.
-        self.memory = self.memory.wrapping_add(bytes);
-        if self.memory > self.memory_bound {
-            return Err(over("max_memory", self.memory, self.memory_bound));
+        match self.memory_left.checked_sub(bytes) {
+            Some(left) => {
+                self.memory_left = left;
+                Ok(())
+            }
+            None => Err(self.no_memory_left(bytes)),
         }
-        Ok(())
+    }
+
+    #[cold]
+    fn no_memory_left(&self, bytes: u64) -> Kind {
+        let value = self.memory_spent().saturating_add(bytes);
+        over("max_memory", value, self.memory_bound)
+    }
+
+    fn memory_spent(&self) -> u64 {
+        self.memory_bound - self.memory_left
     }
 
     /// `elements` (and digits) are hashed.
@@ -288,7 +303,7 @@ impl Budget {
     /// What was spent: memory in bytes, elements hashed, deepest nesting.
     pub fn spent(&self) -> Spent {
         Spent {
-            memory: self.memory,
+            memory: self.memory_spent(),
             hash_work: self.hash_work,
             depth: self.depth,
         }

@@ -35,6 +35,7 @@ impl<V: Default> Machine<V> {
     pub(super) fn plain_tuple<W: World<Value = V>>(
         &mut self,
         world: &mut W,
+        reader: &mut Reader<'_>,
         from: usize,
     ) -> Done<W> {
         let items = self.stack.get_mut(from..).unwrap_or_default();
@@ -43,17 +44,32 @@ impl<V: Default> Machine<V> {
                 .memory(size::TUPLE + items.len() as u64 * size::REFERENCE)?;
         }
         let value = world.tuple(&mut self.budget, items)?;
-        self.stack.truncate(from);
-        self.push_done(value)
+        self.drop_items(world, from);
+        self.push_new(world, reader, value)
     }
 
     // ---- lists -------------------------------------------------------------------------------------------------
 
-    #[inline]
-    pub(super) fn load_empty_list<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
+    #[inline(always)]
+    pub(super) fn load_empty_list<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
         self.budget.memory(size::LIST)?;
         let value = world.list(&mut self.budget, &mut [])?;
-        self.push_done(value)
+        self.push_new(world, reader, value)?;
+        self.mark_next(reader)
+    }
+
+    /// The MARK behind an empty container that is about to be filled.
+    #[inline(always)]
+    fn mark_next<E>(&mut self, reader: &mut Reader<'_>) -> Result<(), E> {
+        if reader.next_mark() {
+            self.load_mark()
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn load_list<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
@@ -62,7 +78,7 @@ impl<V: Default> Machine<V> {
         self.budget
             .memory(size::LIST + items.len() as u64 * size::REFERENCE)?;
         let value = world.list(&mut self.budget, items)?;
-        self.stack.truncate(from);
+        self.drop_items(world, from);
         self.push_done(value)
     }
 
@@ -75,7 +91,7 @@ impl<V: Default> Machine<V> {
         self.extend(world, site, from)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn load_appends<W: World<Value = V>>(
         &mut self,
         world: &mut W,
@@ -97,7 +113,7 @@ impl<V: Default> Machine<V> {
         if !items.is_empty() || cfg!(Py_3_15) {
             self.budget.memory(items.len() as u64 * size::REFERENCE)?;
             world.extend(site, &mut self.budget, target, items)?;
-            self.stack.truncate(from);
+            self.drop_items(world, from);
         }
         Ok(())
     }
@@ -115,7 +131,8 @@ impl<V: Default> Machine<V> {
             return Ok(());
         }
         let value = world.dict(&mut self.budget, &mut [])?;
-        self.push_done(value)
+        self.push_new(world, reader, value)?;
+        self.mark_next(reader)
     }
 
     pub(super) fn load_dict<W: World<Value = V>>(&mut self, world: &mut W) -> Done<W> {
@@ -127,7 +144,7 @@ impl<V: Default> Machine<V> {
         self.budget
             .memory(size::DICT + pairs.len() as u64 / 2 * size::DICT_ITEM)?;
         let value = world.dict(&mut self.budget, pairs)?;
-        self.stack.truncate(from);
+        self.drop_items(world, from);
         self.push_done(value)
     }
 
@@ -170,7 +187,7 @@ impl<V: Default> Machine<V> {
         self.budget
             .memory(pairs.len() as u64 / 2 * size::DICT_ITEM)?;
         world.set_items(site, &mut self.budget, target, pairs)?;
-        self.stack.truncate(from);
+        self.drop_items(world, from);
         Ok(())
     }
 

@@ -24,8 +24,11 @@ impl<V: Default> Machine<V> {
         from: usize,
     ) -> Done<W> {
         match reader.rest() {
-            [REDUCE | NEWOBJ, ..] if from > self.floor => {
-                self.count_call(reader);
+            [code @ (REDUCE | NEWOBJ), ..] if from > self.floor => {
+                // A tuple without a slot is there to be called with. What may be saved behind NEWOBJ is the state.
+                if *code == NEWOBJ {
+                    self.count_call(reader);
+                }
                 reader.next_fused();
                 self.call_items(world, self.site(reader), from)
             }
@@ -36,7 +39,7 @@ impl<V: Default> Machine<V> {
             {
                 reader.aside(|aside| self.call_memoized(world, aside, from))
             }
-            _ => self.plain_tuple(world, from),
+            _ => self.plain_tuple(world, reader, from),
         }
     }
 
@@ -64,7 +67,7 @@ impl<V: Default> Machine<V> {
                 .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
             return self.call_items(world, self.site(reader), from);
         }
-        self.plain_tuple(world, from)
+        self.plain_tuple(world, reader, from)
     }
 
     /// After a few calls, finds out which slots of the memo are dead.

@@ -49,15 +49,28 @@ impl<V: Default> Memo<V> {
         self.sparse.get(&u64::try_from(index).ok()?)
     }
 
+    /// Whether every slot up to the last is filled, and none beyond.
+    #[inline(always)]
+    pub fn is_dense(&self) -> bool {
+        self.used == self.dense.len() as u64 && self.sparse.is_empty()
+    }
+
     /// MEMOIZE: stores at the number of values so far, as `pickle` does.
     #[inline(always)]
     pub fn push(&mut self, value: V, is_hole: impl Fn(&V) -> bool) {
-        if self.used == self.dense.len() as u64 && self.sparse.is_empty() {
+        if self.is_dense() {
             self.used += 1;
             self.dense.push(value);
         } else {
             self.push_behind(value, is_hole);
         }
+    }
+
+    /// Stores behind the last slot of a dense memo.
+    #[inline(always)]
+    pub fn push_next(&mut self, value: V) {
+        self.used += 1;
+        self.dense.push(value);
     }
 
     #[inline(never)]

@@ -234,9 +234,9 @@ impl<V: Default> Machine<V> {
             // floats
             Op::Float(value) => self.load_float(world, value),
             // strings
-            Op::Unicode(utf8) => self.load_unicode(world, utf8),
-            Op::RawUnicode(line) => self.load_raw_unicode(world, line),
-            Op::Bytes(bytes) => self.load_bytes(world, bytes),
+            Op::Unicode(utf8) => self.load_unicode(world, reader, utf8),
+            Op::RawUnicode(line) => self.load_raw_unicode(world, reader, line),
+            Op::Bytes(bytes) => self.load_bytes(world, reader, bytes),
             Op::ByteArray(bytes) => self.load_bytearray(world, bytes),
             Op::String(bytes) => self.load_string(world, bytes),
             Op::Quoted(quoted) => self.load_quoted(world, quoted),
@@ -247,7 +247,7 @@ impl<V: Default> Machine<V> {
             Op::TupleOf(count) => self.load_tuple_of(world, reader, count),
             Op::Tuple => self.load_tuple(world, reader),
             // lists
-            Op::EmptyList => self.load_empty_list(world),
+            Op::EmptyList => self.load_empty_list(world, reader),
             Op::List => self.load_list(world),
             Op::Append => self.load_append(world, self.site(reader)),
             Op::Appends => self.load_appends(world, self.site(reader)),
@@ -302,6 +302,33 @@ impl<V: Default> Machine<V> {
         Ok(())
     }
 
+    /// Pushes a value that was made just now. A pickler memoizes it at once: that is done here, before the value leaves
+    /// its registers.
+    #[inline(always)]
+    fn push_new<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        value: V,
+    ) -> Done<W> {
+        if self.liveness.is_none() && self.memo.is_dense() && reader.next_put(self.memo.len()) {
+            self.budget.memory(size::REFERENCE)?;
+            let copy = world.share(&value);
+            self.memo.push_next(copy);
+        }
+        self.push_done(value)
+    }
+
+    /// Drops what a world has taken the items of.
+    #[inline(always)]
+    fn drop_items<W: World<Value = V>>(&mut self, world: &mut W, from: usize) {
+        if world.took_all() {
+            self.stack.drain(from..).for_each(std::mem::forget);
+        } else {
+            self.stack.truncate(from);
+        }
+    }
+
     #[inline(always)]
     fn pop(&mut self) -> Result<V, Kind> {
         if self.stack.len() > self.floor
@@ -324,7 +351,10 @@ impl<V: Default> Machine<V> {
     /// Pops the last mark; returns where it stood.
     #[inline(always)]
     fn pop_mark(&mut self) -> Result<usize, Kind> {
-        let mark = self.marks.pop().ok_or(Kind::MarkNotFound)?;
+        // Not `ok_or`: an error that is made to be dropped costs a call.
+        let Some(mark) = self.marks.pop() else {
+            return Err(Kind::MarkNotFound);
+        };
         self.floor = self.marks.last().copied().unwrap_or(0);
         Ok(mark)
     }

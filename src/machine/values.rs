@@ -3,7 +3,7 @@
 use super::Machine;
 use super::budget::size;
 use super::world::{Done, Role, Site, World};
-use crate::stream::text;
+use crate::stream::{Reader, text};
 
 impl<V: Default> Machine<V> {
     // ---- ints, None, bools, floats -----------------------------------------------------------------------------
@@ -51,11 +51,12 @@ impl<V: Default> Machine<V> {
     pub(super) fn load_unicode<W: World<Value = V>>(
         &mut self,
         world: &mut W,
+        reader: &mut Reader<'_>,
         utf8: &[u8],
     ) -> Done<W> {
         let role = self.role::<W>();
         let value = world.unicode(&mut self.budget, utf8, role)?;
-        self.push_done(value)
+        self.push_new(world, reader, value)
     }
 
     /// Where a string on top of this stack would go.
@@ -73,21 +74,23 @@ impl<V: Default> Machine<V> {
     pub(super) fn load_raw_unicode<W: World<Value = V>>(
         &mut self,
         world: &mut W,
+        reader: &mut Reader<'_>,
         line: &[u8],
     ) -> Done<W> {
         let utf8 = text::raw_unicode(line)?;
-        self.load_unicode(world, &utf8)
+        self.load_unicode(world, reader, &utf8)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn load_bytes<W: World<Value = V>>(
         &mut self,
         world: &mut W,
+        reader: &mut Reader<'_>,
         bytes: &[u8],
     ) -> Done<W> {
         self.budget.memory(size::BYTES + bytes.len() as u64)?;
         let value = world.bytes(bytes)?;
-        self.push_done(value)
+        self.push_new(world, reader, value)
     }
 
     pub(super) fn load_bytearray<W: World<Value = V>>(

@@ -45,6 +45,12 @@ pub trait World {
     fn is_hole(value: &Self::Value) -> bool;
     /// A second reference to the same value, for the memo, GET and DUP.
     fn share(&mut self, value: &Self::Value) -> Self::Value;
+    /// Whether the last call has taken every one of the items it was given, so that none is left to be dropped. Asked
+    /// once behind each.
+    #[inline(always)]
+    fn took_all(&mut self) -> bool {
+        false
+    }
     /// Called every 65,536 instructions: signals, time.
     fn tick(&mut self) -> Done<Self> {
         Ok(())
