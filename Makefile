@@ -74,7 +74,7 @@ define INTERPRETER
 .venv-$(1)/installed: .venv-$(1)/created $(SOURCES)
 	rm -rf target/$(1)/wheels
 	CARGO_TARGET_DIR=target/$(1) .venv-$(1)/bin/maturin build --locked --profile $(3) \
-	    --interpreter .venv-$(1)/bin/python --out target/$(1)/wheels
+	    --features testing --interpreter .venv-$(1)/bin/python --out target/$(1)/wheels
 	.venv-$(1)/bin/python -m pip install --quiet --force-reinstall --no-deps target/$(1)/wheels/*.whl
 	.venv-$(1)/bin/python -m pip install --quiet "$$$$(echo target/$(1)/wheels/*.whl)[$(EXTRAS)]"
 	@touch $$@
@@ -85,10 +85,18 @@ endef
 
 $(foreach path,$(PYTHONS),$(eval $(call INTERPRETER,$(notdir $(path)),$(path),$(if $(filter $(path),$(MAIN)),release,quick))))
 
+# The ways that know how an interpreter keeps its objects are closed, and the constructors are called instead.
+SLOWED := $(wildcard tests/test_attacks_*.py tests/test_limits*.py) $(addsuffix .py,$(addprefix tests/test_, \
+              collector corpus exceptions faithful fast_paths fuzz pickletester reentrancy threads user_classes))
+
+.PHONY: test-slow
+test-slow: .venv-$(REFERENCE)/installed
+	PICKLIST_SLOW=1 .venv-$(REFERENCE)/bin/python -m pytest $(SLOWED)
+
 test-rust:
 	CARGO_TARGET_DIR=target/pure cargo test --locked --no-default-features
 
-test: test-rust $(addprefix test-,$(VERSIONS))
+test: test-rust $(addprefix test-,$(VERSIONS)) test-slow
 	@echo "tests passed on: $(VERSIONS)"
 
 # --- a debug interpreter counts references, poisons what is freed and asserts what it is told ---------

@@ -34,7 +34,7 @@ mod _picklist {
     #[pymodule_export]
     use crate::python::allow::Allow;
     #[pymodule_export]
-    use crate::python::doors::{_genops, _inspect, _opcodes};
+    use crate::python::doors::{_genops, _inspect, _opcodes, _ways};
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]
@@ -52,6 +52,7 @@ mod _picklist {
     /// `loads` and `load` are the same two functions.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::load::ffi::learn(module.py())?;
         module.add("loads", module.getattr("safe_loads")?)?;
         module.add("load", module.getattr("safe_load")?)
     }

@@ -19,6 +19,7 @@ __all__ = [
     "_genops",
     "_inspect",
     "_opcodes",
+    "_ways",
     "inspect_pickles",
     "kind_catalogue",
     "load",
@@ -312,6 +313,7 @@ def inspect_pickles(
 ) -> tuple[list[tuple[int, str, str]], int, int]: ...
 def presets_with(module: str, name: str) -> list[str]: ...
 def _opcodes() -> list[tuple[str, int, int, str]]: ...
+def _ways() -> dict[str, bool]: ...
 def _inspect(
     data: bytes,
     policy: Policy | None = None,

@@ -10,7 +10,7 @@ use pyo3::types::{
 };
 
 use super::PyWorld;
-use super::ffi::{Tag, Value};
+use super::ffi::{self, Tag, Value, Whole};
 use crate::machine::budget::{Budget, COUNTED, size};
 use crate::machine::world::Done;
 use crate::policy::EntryId;
@@ -134,12 +134,9 @@ fn weight(object: &Bound<'_, PyAny>) -> u64 {
         return text.len().map_or(0, |characters| characters as u64);
     }
     if let Ok(int) = object.cast_exact::<PyInt>() {
-        return match int.extract::<i64>() {
-            Ok(_) => 0,
-            Err(_) => int
-                .call_method0("bit_length")
-                .and_then(|bits| bits.extract::<u64>())
-                .map_or(0, |bits| bits / 8),
+        return match ffi::whole(int) {
+            Whole::Small(_) => 0,
+            Whole::Big { bits, .. } => bits / 8,
         };
     }
     if let Ok(bytes) = object.cast_exact::<PyBytes>() {

@@ -212,6 +212,9 @@ impl<'py> PyWorld<'_, 'py> {
 
     /// Calls the real class or function.
     fn call_object(&mut self, id: EntryId, args: &mut [Value]) -> Made<Self> {
+        if let Some(member) = self.plain_member(id, args) {
+            return Ok(self.returned(member));
+        }
         self.prepare(id)?;
         self.settle(args)?;
         let resolved = self.resolve(id)?;
@@ -225,6 +228,19 @@ impl<'py> PyWorld<'_, 'py> {
         let args = ffi::tuple(self.py, args, Survey::of(args))?;
         let result = callable.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)?;
         Ok(self.returned(result))
+    }
+
+    /// The member of a stock Enum with an int or a str for its value: found by the interpreter alone, so the inspector
+    /// need not have passed.
+    fn plain_member(&self, id: EntryId, args: &[Value]) -> Option<Bound<'py, PyAny>> {
+        let members = self.cache.get(self.py, id)?.shape.members.as_ref()?;
+        match args {
+            [value] if value.is_int() || value.is_str() => {
+                let found = members.bind(self.py).get_item(value.bound(self.py));
+                found.ok().flatten()
+            }
+            _ => None,
+        }
     }
 
     /// What an allowed callable returned: an instance of a policy class may be built on, a plain value is one, anything

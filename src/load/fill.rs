@@ -22,6 +22,16 @@ impl PyWorld<'_, '_> {
         dict: &mut Value,
         pairs: &mut [Value],
     ) -> Done<Self> {
+        if let Some((template, survey)) = self.desk.templates.find(self.py, pairs)?
+            && ffi::is_new_dict(dict)
+        {
+            let depth = Self::nest(budget, survey)?;
+            dict.set_depth(depth.max(dict.depth()));
+            if template.fill(self.py, dict, pairs, survey.tracked())? {
+                self.took_all = true;
+                return Ok(());
+            }
+        }
         let survey = self.settle(pairs)?;
         let depth = Self::nest(budget, survey)?;
         if depth > dict.depth() {
@@ -29,7 +39,7 @@ impl PyWorld<'_, '_> {
         }
         for pair in pairs.chunks_exact(2) {
             let [key, value] = pair else { continue };
-            if !key.is_str() {
+            if !key.is_free_key() {
                 self.price(budget, dict, key)?;
             }
             ffi::dict_set(self.py, dict, key, value).map_err(|error| self.unhashable(error))?;
@@ -50,7 +60,7 @@ impl PyWorld<'_, '_> {
             set.set_depth(depth);
         }
         for item in items {
-            if !item.is_str() {
+            if !item.is_free_key() {
                 self.price(budget, set, item)?;
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
@@ -112,7 +122,7 @@ impl PyWorld<'_, '_> {
         self.charge_items(budget, target, pairs.len() / 2)?;
         for pair in pairs.chunks_exact(2) {
             let [key, value] = pair else { continue };
-            if !key.is_str() {
+            if !key.is_free_key() {
                 self.price(budget, target, key)?;
             }
             let set = target
@@ -140,7 +150,9 @@ impl PyWorld<'_, '_> {
             object.get_type().getattr("add")?
         };
         for item in items {
-            self.price(budget, target, item)?;
+            if !item.is_free_key() {
+                self.price(budget, target, item)?;
+            }
             let object = target.bound(self.py);
             let added = if self.free {
                 add.call1((item.bound(self.py),))
@@ -183,13 +195,20 @@ impl PyWorld<'_, '_> {
     fn allow_filling(
         &mut self,
         target: &Value,
-        attempt: Attempt<'_, Value>,
+        attempt: Attempt<'static, Value>,
         opcode: &str,
     ) -> Done<Self> {
         match target.tag() {
             Tag::Made | Tag::Fresh if target.has_object() && !target.is_symbolic() => {
                 let id = EntryId(target.entry());
+                let filled = Some((id, std::mem::discriminant(&attempt)));
+                if self.desk.filled == filled {
+                    return Ok(());
+                }
                 self.judge(id, attempt)?;
+                if !self.policy.entry(id).runs_code() {
+                    self.desk.filled = filled;
+                }
                 if self.policy.entry(id).runs_code() {
                     self.ensure_checked()
                 } else {

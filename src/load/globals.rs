@@ -266,6 +266,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// The inspector passes the whole stream, or nothing happens.
     #[cold]
     pub(super) fn ensure_checked(&mut self) -> Done<Self> {
+        self.collector.resume();
         while !self.checked {
             let inspection = self.inspect()?;
             if !inspection.allowed() {

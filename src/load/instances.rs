@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::ffi::{self, Tag, Value};
-use super::shape::Ways;
+use super::shape::{Shape, Ways};
 use super::{Fault, PyWorld};
 use crate::machine::budget::Budget;
 use crate::machine::world::Done;
@@ -17,6 +17,8 @@ use crate::policy::{Attempt, EntryId};
 
 /// Keys that were judged, by the address of their str; a power of two.
 const KEYS: usize = 64;
+/// Places that a key may be at, from its own on.
+const PROBES: usize = 4;
 
 /// The class that instances were last made of, and the keys that their state may have.
 #[derive(Debug, Default)]
@@ -44,21 +46,25 @@ struct Key {
     interned: Value,
 }
 
+impl Quick {
+    /// Whether this is the class that is known, as it was met.
+    #[inline(always)]
+    fn is_current(&self, id: EntryId) -> bool {
+        self.class
+            .as_ref()
+            .is_some_and(|class| class.id == id && ffi::version_of(&class.object) == class.version)
+    }
+}
+
 impl PyWorld<'_, '_> {
     /// The class of an entry, if its instances can be made and filled quickly.
     #[inline]
     fn quick_class(&mut self, id: EntryId) -> Option<&mut Class> {
-        let known = self
-            .desk
-            .quick
-            .class
-            .as_ref()
-            .is_some_and(|class| class.id == id);
-        if !known {
+        if !self.desk.quick.is_current(id) {
             self.meet_class(id)?;
         }
-        let class = self.desk.quick.class.as_mut()?;
-        (ffi::version_of(&class.object) == class.version).then_some(class)
+        let current = self.desk.quick.is_current(id);
+        self.desk.quick.class.as_mut().filter(|_| current)
     }
 
     #[cold]
@@ -66,14 +72,18 @@ impl PyWorld<'_, '_> {
         self.desk.quick.class = None;
         let resolved = self.cache.get(self.py, id)?;
         let class = resolved.object.bind(self.py).cast::<PyType>().ok()?;
-        let ways = resolved.shape.ways;
-        let version = resolved.shape.version;
+        let (mut ways, mut version) = (resolved.shape.ways, resolved.shape.version);
+        let object = Value::plain(class.clone().into_any());
+        if ffi::version_of(&object) != version {
+            // The class was changed since the policy met it, if only by a cache of somebody's: looked at again.
+            let shape = Shape::of(class.as_any()).ok()?;
+            (ways, version) = (shape.ways, shape.version);
+        }
         if version == 0 || self.policy.entry(id).runs_code() {
             return None;
         }
         self.desk.types.insert(class.as_ptr() as usize, id);
         self.desk.last_type = (class.as_ptr() as usize, id);
-        let object = Value::plain(class.clone().into_any());
         self.desk.quick.class = Some(Class {
             id,
             ways,
@@ -162,14 +172,15 @@ impl PyWorld<'_, '_> {
     /// The interned name for a key that the policy agrees to.
     #[inline]
     fn attribute_name(&mut self, id: EntryId, key: &Value) -> Result<&Value, Fault> {
-        let at = (key.address() >> 4) % KEYS;
-        let hit = match self.desk.quick.keys.get(at) {
-            Some(Some(known)) => known.id == id && known.text.address() == key.address(),
+        let home = (key.address() >> 4) % KEYS;
+        let known = (home..home + PROBES).find(|at| match self.desk.quick.keys.get(*at) {
+            Some(Some(known)) => known.text.address() == key.address() && known.id == id,
             _ => false,
+        });
+        let at = match known {
+            Some(at) => at,
+            None => self.meet_key(id, key, home)?,
         };
-        if !hit {
-            self.meet_key(id, key, at)?;
-        }
         match self.desk.quick.keys.get(at) {
             Some(Some(known)) => Ok(&known.interned),
             _ => Err(crate::error::Kind::StateNotDict.into()),
@@ -177,7 +188,7 @@ impl PyWorld<'_, '_> {
     }
 
     #[cold]
-    fn meet_key(&mut self, id: EntryId, key: &Value, at: usize) -> Done<Self> {
+    fn meet_key(&mut self, id: EntryId, key: &Value, home: usize) -> Result<usize, Fault> {
         let judged = match key
             .has_object()
             .then(|| key.bound(self.py).cast_exact::<PyString>())
@@ -195,8 +206,11 @@ impl PyWorld<'_, '_> {
         let mut interned = key.share();
         ffi::intern(&mut interned);
         if self.desk.quick.keys.is_empty() {
-            self.desk.quick.keys.resize_with(KEYS, || None);
+            self.desk.quick.keys.resize_with(KEYS + PROBES, || None);
         }
+        // The first place that is free; where none is, the last to come gives way.
+        let free = |at: &usize| matches!(self.desk.quick.keys.get(*at), Some(None));
+        let at = (home..home + PROBES).find(free).unwrap_or(home);
         if let Some(slot) = self.desk.quick.keys.get_mut(at) {
             *slot = Some(Key {
                 id,
@@ -204,7 +218,7 @@ impl PyWorld<'_, '_> {
                 interned,
             });
         }
-        Ok(())
+        Ok(at)
     }
 
     #[cold]

@@ -13,7 +13,7 @@ use pyo3::types::{
 };
 
 use super::PyWorld;
-use super::ffi::{self, Value};
+use super::ffi::{self, Value, Whole};
 use crate::machine::budget::{Budget, COUNTED, size};
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::world::Done;
@@ -71,15 +71,10 @@ impl<'a, 'py> Keys for ObjectKeys<'a, '_, 'py> {
 
 fn int_shape(int: &Bound<'_, PyInt>) -> Shape {
     const INJECTIVE: i64 = hashing::MODULUS.cast_signed();
-    match int.extract::<i64>() {
-        Ok(value) if value > -INJECTIVE && value < INJECTIVE => Shape::Free,
-        Ok(_) => Shape::Int(3),
-        Err(_) => {
-            let bits = int
-                .call_method0("bit_length")
-                .and_then(|bits| bits.extract::<u64>());
-            Shape::Int(bits.unwrap_or(u64::MAX) / 30 + 1)
-        }
+    match ffi::whole(int) {
+        Whole::Small(value) if value > -INJECTIVE && value < INJECTIVE => Shape::Free,
+        Whole::Small(_) => Shape::Int(3),
+        Whole::Big { bits, .. } => Shape::Int(bits / 30 + 1),
     }
 }
 

@@ -6,7 +6,7 @@ use pyo3::types::{
     PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
-use super::ffi::{self, Tag, Value};
+use super::ffi::{self, Tag, Value, Whole};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
 use crate::policy::{EntryId, Look, Meaning, View};
@@ -108,6 +108,10 @@ impl Look for PyWorld<'_, '_> {
     fn enum_name(&self, entry: EntryId, name: &str) -> Option<bool> {
         let resolved = self.cache.get(self.py, entry)?;
         Some(super::native::enums::by_name(resolved.object.bind(self.py), name).is_some())
+    }
+
+    fn is_latin1(&self, value: &Value) -> bool {
+        ffi::latin1_text(value).is_some()
     }
 
     fn u128(&self, value: &Value) -> Option<u128> {
@@ -238,13 +242,8 @@ fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {
 }
 
 fn view_int(int: &Bound<'_, PyInt>) -> View<'static> {
-    if let Ok(value) = int.extract::<i64>() {
-        return View::Int(value);
+    match ffi::whole(int) {
+        Whole::Small(value) => View::Int(value),
+        Whole::Big { bits, negative } => View::BigInt { bits, negative },
     }
-    let bits = int
-        .call_method0("bit_length")
-        .and_then(|bits| bits.extract())
-        .unwrap_or(u64::MAX);
-    let negative = int.lt(0).unwrap_or(false);
-    View::BigInt { bits, negative }
 }

@@ -19,6 +19,7 @@ pub mod run;
 pub mod shape;
 pub mod source;
 pub mod strings;
+mod templates;
 mod world;
 
 use std::collections::HashMap;
@@ -155,8 +156,11 @@ pub struct Desk {
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
+    /// The entry whose instance was filled last, and how: it was judged, and runs no code.
+    filled: Option<(EntryId, Filling)>,
     quick: instances::Quick,
     key_strings: strings::KeyTable,
+    templates: templates::Templates,
     /// Names that the free world has found already.
     found: HashMap<(String, String), Value>,
     collisions: Collisions,
@@ -167,6 +171,12 @@ pub struct Desk {
     remembered: Vec<(u64, Seed<'static>)>,
 }
 
+/// APPEND, SETITEM or ADDITEMS: what is filled is asked of the policy once for each.
+type Filling = std::mem::Discriminant<crate::policy::Attempt<'static, Value>>;
+
+/// Bytes below which a pickle makes too few containers for the collector to run.
+const LONG_ENOUGH_TO_PAUSE: usize = 1 << 10;
+
 /// No class.
 const NO_TYPE: (usize, EntryId) = (0, EntryId(u32::MAX));
 
@@ -176,8 +186,10 @@ impl Default for Desk {
             symbols: Vec::new(),
             types: HashMap::new(),
             last_type: NO_TYPE,
+            filled: None,
             quick: instances::Quick::default(),
             key_strings: strings::KeyTable::default(),
+            templates: templates::Templates::default(),
             found: HashMap::new(),
             collisions: Collisions::default(),
             chains: Chains::default(),
@@ -192,6 +204,7 @@ impl Desk {
     pub fn clear(&mut self) {
         self.symbols.clear();
         self.last_type = NO_TYPE;
+        self.filled = None;
         if !self.types.is_empty() {
             self.types.clear();
         }
@@ -203,6 +216,7 @@ impl Desk {
         self.chained = Vec::new();
         self.remembered.clear();
         self.key_strings.begin();
+        self.templates.begin();
     }
 }
 
@@ -218,6 +232,10 @@ pub struct PyWorld<'a, 'py> {
     /// Whether the inspector has passed the whole stream, or never has to.
     checked: bool,
     stream: Stream<'a, 'py>,
+    /// Paused until foreign code could run.
+    collector: ffi::Collector,
+    /// Whether the items of the last call were all moved into a container.
+    took_all: bool,
     desk: &'a mut Desk,
 }
 
@@ -236,6 +254,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             cache,
             limits,
         } = rules;
+        ffi::heed_tracer(py);
         let free = policy.is_unrestricted();
         let checked = free || options.find_class.is_some();
         Self {
@@ -247,7 +266,17 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             free,
             checked,
             stream,
+            collector: ffi::Collector::default(),
+            took_all: false,
             desk,
+        }
+    }
+
+    /// Pauses the collector for a stream of `bytes`, as long as only the loader's own code runs.
+    #[inline]
+    pub fn pause_collector(&mut self, bytes: usize) {
+        if bytes > LONG_ENOUGH_TO_PAUSE && !self.checked {
+            self.collector.pause(self.py);
         }
     }
 

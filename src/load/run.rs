@@ -56,6 +56,7 @@ pub fn load_slice<'py>(
     machine.budget_mut().see(data.len() as u64);
     machine.forget_memo();
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
+    world.pause_collector(data.len());
     let outcome = run_slice(data, machine, &mut world);
     machine.clear();
     let outcome = outcome.map_err(|refusal| placed(refusal, &world));

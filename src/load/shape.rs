@@ -24,6 +24,9 @@ pub struct Shape {
     pub is_class: bool,
     /// It is an Enum class: members are looked up, never computed.
     pub is_enum: bool,
+    /// The table of members by value, where looking one up runs no Python code: a stock metaclass, and keys that are
+    /// all int or str.
+    pub members: Option<Py<PyDict>>,
     setstate: Setstate,
 }
 
@@ -64,14 +67,21 @@ impl Shape {
         let plain = owner
             .as_ref()
             .is_none_or(|owner| owner.is(py.get_type::<PyBaseException>()));
-        let enum_class = py.import("enum")?.getattr("Enum")?;
+        let enums = py.import("enum")?;
+        let is_enum = class.is_subclass(&enums.getattr("Enum")?)?;
+        let is_stock = is_enum && class.get_type().is(enums.getattr("EnumType")?);
         let slots = ffi::slots_of(class);
         let ways = ways(class, slots, plain)?;
         Ok(Self {
             ways,
             version: slots.version,
             is_class: true,
-            is_enum: class.is_subclass(&enum_class)?,
+            is_enum,
+            members: if is_stock {
+                super::native::enums::plain_members(class)
+            } else {
+                None
+            },
             setstate: match (plain, is_exception) {
                 (false, _) => Setstate::Own,
                 (true, true) => Setstate::Exception,

@@ -51,17 +51,28 @@ impl KeyTable {
     }
 }
 
-/// A quick hash of at most 32 bytes; collisions only cost a miss.
+/// A quick hash of 2 to 32 bytes, from words that may overlap; collisions only cost a miss.
 #[inline(always)]
 fn hash(text: &[u8]) -> usize {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut hash = text.len() as u64;
-    for chunk in text.chunks(8) {
-        let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(chunk) {
-            *to = *from;
+    let length = text.len();
+    let mut hash = length as u64;
+    let mut mix = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    match (text.first_chunk::<8>(), text.first_chunk::<4>()) {
+        (Some(_), _) => {
+            let (words, _) = text.as_chunks::<8>();
+            for word in words {
+                mix(u64::from_le_bytes(*word));
+            }
+            mix(text
+                .last_chunk::<8>()
+                .map_or(0, |word| u64::from_le_bytes(*word)));
         }
-        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR);
+        (None, Some(first)) => {
+            let last = text.last_chunk::<4>().unwrap_or(first);
+            mix(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
+        }
+        _ => text.iter().for_each(|byte| mix(u64::from(*byte))),
     }
     usize::try_from(hash >> 40).unwrap_or_default()
 }

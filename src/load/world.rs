@@ -11,7 +11,7 @@ use crate::machine::world::{Done, Made, Role, Site, World};
 use crate::stream::text;
 
 /// Bytes up to which text that is not ASCII is counted before it is written.
-const SHORT_TEXT: usize = 24;
+const SHORT_TEXT: usize = 12;
 
 impl<'py> World for PyWorld<'_, 'py> {
     type Value = Value;
@@ -27,8 +27,19 @@ impl<'py> World for PyWorld<'_, 'py> {
         value.share()
     }
 
+    #[inline(always)]
+    fn took_all(&mut self) -> bool {
+        std::mem::take(&mut self.took_all)
+    }
+
     fn tick(&mut self) -> Done<Self> {
-        Ok(self.py.check_signals()?)
+        // A handler is anybody's code.
+        let paused = self.collector.resume();
+        self.py.check_signals()?;
+        if paused {
+            self.collector.pause(self.py);
+        }
+        Ok(())
     }
 
     #[inline(always)]
@@ -63,14 +74,14 @@ impl<'py> World for PyWorld<'_, 'py> {
 
     #[inline(always)]
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Made<Self> {
-        if utf8.is_ascii() {
+        if text::is_ascii(utf8) {
             budget.memory(size::ASCII + utf8.len() as u64)?;
             if role == Role::Key {
                 return Ok(self.desk.key_strings.key(self.py, utf8)?);
             }
             return Ok(ffi::ascii(self.py, utf8)?);
         }
-        // Short text is faster counted first (1.3 times the decoder), long text is not (0.6).
+        // Five characters are faster counted first (1.1 to 1.4 times the decoder), ten are not (0.8), forty less (0.4).
         if utf8.len() <= SHORT_TEXT
             && let Ok(text) = std::str::from_utf8(utf8)
         {
@@ -122,19 +133,22 @@ impl<'py> World for PyWorld<'_, 'py> {
             return self.symbolic_tuple(budget, items);
         }
         Self::nest(budget, survey)?;
+        self.took_all = true;
         Ok(ffi::tuple(self.py, items, survey)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn list(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
-        let survey = self.settle(items)?;
-        let depth = Self::nest(budget, survey)?;
-        let mut list = ffi::list(self.py, items)?;
-        list.set_depth(depth);
+        let mut list = ffi::list(self.py)?;
+        if !items.is_empty() {
+            let survey = self.settle(items)?;
+            list.set_depth(Self::nest(budget, survey)?);
+            ffi::list_extend(self.py, &list, items)?;
+        }
         Ok(list)
     }
 
-    #[inline]
+    #[inline(always)]
     fn dict(&mut self, budget: &mut Budget, pairs: &mut [Value]) -> Made<Self> {
         let mut dict = ffi::dict(self.py)?;
         if !pairs.is_empty() {
@@ -169,6 +183,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         if depth > target.depth() {
             target.set_depth(depth);
         }
+        self.took_all = cfg!(not(Py_GIL_DISABLED));
         Ok(ffi::list_extend(self.py, target, items)?)
     }
 

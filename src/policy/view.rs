@@ -87,6 +87,12 @@ pub trait Look {
         None
     }
 
+    /// Whether `v` is an exact str whose characters are all below 256.
+    fn is_latin1(&self, v: &Self::Value) -> bool {
+        let narrow = |c| u32::from(c) < 0x100;
+        matches!(self.view(v), View::Str(text) if text.is_ascii() || text.chars().all(narrow))
+    }
+
     /// An exact non-negative int below 2**128.
     fn u128(&self, v: &Self::Value) -> Option<u128>;
 }

@@ -5,14 +5,25 @@
 
 #![allow(unsafe_code)]
 
+mod collector;
 mod containers;
 mod instances;
+mod layout;
 mod scalars;
 mod shared;
+mod template;
 mod value;
+mod whole;
 
+pub use collector::Collector;
 pub use containers::*;
 pub use instances::*;
+pub use layout::{float, heed_tracer, int, knows_dicts, learn, ways};
 pub use scalars::*;
 pub use shared::*;
+pub use template::{Template, is_new_dict};
 pub use value::{DEPTH_MAX, Survey, Tag, Value};
+pub use whole::{Whole, whole};
+
+/// Most keys of a dict that is copied from a template.
+pub const LARGEST_TEMPLATE: usize = 32;

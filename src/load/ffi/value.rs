@@ -22,21 +22,25 @@ pub enum Tag {
     /// An instance that this stream made through the policy entry `entry`.
     Made = 5,
     /// As `Made`, and this is the one reference that BUILD may still use.
-    Fresh = 6,
+    Fresh = FRESH | 5,
     /// A persistent id's object, a buffer, or what an allowed function returned: never built, filled or called.
-    External = 7,
+    External = 6,
     /// Something that only a call may consume, such as arguments that hold a name which is no value: `entry` is its
     /// index in the loader's table of symbols.
-    Symbol = 8,
+    Symbol = 7,
     /// An object outside any policy, as `pickle` treats all of them.
-    Free = 9,
+    Free = 8,
 }
 
-pub(super) const TAG: u64 = 0xf;
+/// What `Fresh` has above `Made`: a bit of its own, so that a copy of any value is made without asking what it is.
+const FRESH: u8 = 0x40;
+pub(super) const TAG: u64 = 0xf | FRESH as u64;
 /// The value takes part in garbage collection, so a tuple that holds it must be tracked.
 pub(super) const TRACKED: u64 = 0x10;
 /// The value has no object, or not yet a usable one: containers must ask the loader first.
 pub(super) const SYMBOLIC: u64 = 0x20;
+/// A key whose hash is the stream's to choose at no price: an int that hashes to itself.
+pub(super) const FREE_KEY: u64 = 0x80;
 pub(super) const DEPTH_SHIFT: u32 = 8;
 pub(super) const DEPTH_ONE: u64 = 1 << DEPTH_SHIFT;
 pub(super) const DEPTH: u64 = (DEPTH_MAX as u64) << DEPTH_SHIFT;
@@ -131,10 +135,10 @@ impl Value {
             3 => Tag::Set,
             4 => Tag::Global,
             5 => Tag::Made,
-            6 => Tag::Fresh,
-            7 => Tag::External,
-            8 => Tag::Symbol,
-            _ => Tag::Free,
+            6 => Tag::External,
+            7 => Tag::Symbol,
+            8 => Tag::Free,
+            _ => Tag::Fresh,
         }
     }
 
@@ -181,11 +185,9 @@ impl Value {
             // SAFETY: `object` is a live reference.
             unsafe { ffi::Py_INCREF(self.object) }
         }
-        // `Made` is the tag below `Fresh`.
-        let fresh = u64::from(self.info & TAG == Tag::Fresh as u64);
         Self {
             object: self.object,
-            info: self.info - fresh,
+            info: self.info & !u64::from(FRESH),
         }
     }
 
@@ -249,6 +251,12 @@ impl Value {
         self.type_address() == &raw const ffi::PyLong_Type as usize
     }
 
+    /// Whether the value is a key that costs nothing to hash: an exact str, or an int known to hash to itself.
+    #[inline(always)]
+    pub fn is_free_key(&self) -> bool {
+        self.info & FREE_KEY != 0 || self.is_str()
+    }
+
     pub(super) fn take_object(&mut self) -> *mut PyObject {
         self.info = 0;
         std::mem::replace(&mut self.object, ptr::null_mut())
@@ -270,15 +278,22 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Looks at every item once.
+    /// Looks at every item; atoms have no depth to be compared.
     #[inline(always)]
     pub fn of(items: &[Value]) -> Self {
-        let mut survey = Self { any: 0, deepest: 0 };
-        for item in items {
-            survey.any |= item.info;
-            survey.deepest = survey.deepest.max(item.info & DEPTH);
-        }
-        survey
+        let any = if items.len() > FEW {
+            items.iter().fold(0, |any, item| any | item.info)
+        } else {
+            any_of_few(items)
+        };
+        Self::with(any, items.iter())
+    }
+
+    /// What values with these bits have in common.
+    #[inline(always)]
+    pub(super) fn with<'a>(any: u64, items: impl Iterator<Item = &'a Value>) -> Self {
+        let deepest = if any & DEPTH == 0 { 0 } else { deepest(items) };
+        Self { any, deepest }
     }
 
     /// Whether an item has no object yet.
@@ -293,10 +308,33 @@ impl Survey {
         low_word(self.deepest >> DEPTH_SHIFT)
     }
 
+    /// Whether an item takes part in garbage collection.
     #[inline(always)]
-    pub(super) fn tracked(self) -> bool {
+    pub fn tracked(self) -> bool {
         self.any & TRACKED != 0
     }
+}
+
+/// Items up to which a loop that is not vectorised is faster: it needs no preparation.
+const FEW: usize = 12;
+
+#[inline(always)]
+fn any_of_few(items: &[Value]) -> u64 {
+    let mut any = 0;
+    for item in items {
+        any |= item.info;
+        // The way out keeps the compiler from vectorising. What lies behind a symbol does not matter: it is asked again.
+        if any & SYMBOLIC != 0 {
+            return any | DEPTH | TRACKED;
+        }
+    }
+    any
+}
+
+#[inline(never)]
+fn deepest<'a>(items: impl Iterator<Item = &'a Value>) -> u64 {
+    let depths = items.map(|item| item.info & DEPTH);
+    depths.max().unwrap_or_default()
 }
 
 /// The low half of a word.

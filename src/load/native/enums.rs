@@ -1,7 +1,7 @@
 //! Enum members, found in the class's own tables: no `_missing_`, no metaclass call.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use super::super::ffi::Value;
 use super::super::{Fault, PyWorld};
@@ -27,6 +27,17 @@ pub fn member<'py>(
         ))
         .into()),
     }
+}
+
+/// The members by their values, if all of those are exact int or str: an int or a str is found among them without any
+/// code of a class.
+pub fn plain_members(class: &Bound<'_, PyAny>) -> Option<Py<PyDict>> {
+    let members = table(class, "_value2member_map_")?;
+    let plain = |value: &Bound<'_, PyAny>| {
+        value.is_exact_instance_of::<PyInt>() || value.is_exact_instance_of::<PyString>()
+    };
+    let all = members.iter().all(|(value, _)| plain(&value));
+    all.then(|| members.unbind())
 }
 
 enum Found<'py> {

@@ -35,7 +35,7 @@ pub(super) fn bytearray<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, St
     match args {
         [] => Ok(Plan::ByteArray(None)),
         [bytes] if matches!(look.view(bytes), View::Bytes(_)) => Ok(Plan::ByteArray(Some(0))),
-        [text, codec] if is_text(look.view(codec), "latin-1") && is_latin1(look.view(text)) => {
+        [text, codec] if is_text(look.view(codec), "latin-1") && look.is_latin1(text) => {
             Ok(Plan::ByteArray(Some(0)))
         }
         _ => mismatch(EXPECTED, look, args),
@@ -45,7 +45,7 @@ pub(super) fn bytearray<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, St
 /// `_codecs.encode(str, 'latin1')`: any other codec would be imported and run.
 pub(super) fn encode<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     match args {
-        [text, codec] if look.view(codec) == View::Str("latin1") && is_latin1(look.view(text)) => {
+        [text, codec] if look.view(codec) == View::Str("latin1") && look.is_latin1(text) => {
             Ok(Plan::Latin1(0))
         }
         _ => mismatch("(str below U+0100, 'latin1')", look, args),
@@ -146,10 +146,6 @@ fn is_text(view: View<'_>, text: &str) -> bool {
         View::Bytes(bytes) => bytes == text.as_bytes(),
         _ => false,
     }
-}
-
-fn is_latin1(view: View<'_>) -> bool {
-    matches!(view, View::Str(text) if text.is_ascii() || text.chars().all(|c| u32::from(c) < 0x100))
 }
 
 #[cfg(test)]

@@ -1,0 +1,215 @@
+"""Objects made without the interpreter's constructors are its own in all that can be asked of them.
+
+The ways are closed where `PICKLIST_SLOW` is set: then the same tests run over the constructors.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import sysconfig
+from typing import Any
+
+import pytest
+
+import picklist
+from picklist import _picklist
+
+ACCOUNTED = bool(
+    sysconfig.get_config_var("Py_GIL_DISABLED")
+    or sysconfig.get_config_var("Py_DEBUG")
+    or hasattr(sys, "gettotalrefcount")
+)
+SLOW = "PICKLIST_SLOW" in os.environ
+PROTOCOLS = [2, 4, 5]
+
+
+def same(ours: Any, theirs: Any) -> None:
+    assert type(ours) is type(theirs)
+    assert ours == theirs
+    assert repr(ours) == repr(theirs)
+    assert sys.getsizeof(ours) == sys.getsizeof(theirs)
+    if not isinstance(ours, (list, dict)):
+        assert hash(ours) == hash(theirs)
+
+
+def test_every_way_is_open_where_objects_carry_no_accounts() -> None:
+    ways = _picklist._ways()
+    assert set(ways) == {"int", "long", "float", "ascii", "bytes", "small", "characters", "dicts"}
+    if ACCOUNTED or SLOW:
+        assert not any(ways.values())
+    else:
+        assert all(ways.values())
+
+
+def test_the_switch_of_the_tests_closes_them() -> None:
+    code = "from picklist import _picklist; print(any(_picklist._ways().values()))"
+    environment = {**os.environ, "PICKLIST_SLOW": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    if ran.stdout.strip() != "False":
+        pytest.skip("the extension was built without the feature `testing`")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_ints(protocol: int) -> None:
+    edges = [0, 5, 255, 256, 257, 1024, 1025, 2047, 2048, 2049, 65535, 65536]
+    for power in (15, 29, 30, 31, 59, 60, 61, 62, 63, 64):
+        edges += [2**power - 1, 2**power, 2**power + 1]
+    values = edges + [-v for v in edges]
+    loaded = picklist.safe_loads(pickle.dumps(values, protocol))
+    for ours, theirs in zip(loaded, values, strict=True):
+        same(ours, theirs)
+        same(ours + 1, theirs + 1)
+        same(ours * 3, theirs * 3)
+        same(-ours, -theirs)
+    ascii_characters = [chr(i) for i in range(128)]
+    loaded = picklist.safe_loads(pickle.dumps(ascii_characters, protocol))
+    assert all(ours is theirs for ours, theirs in zip(loaded, ascii_characters, strict=True))
+    small = picklist.safe_loads(pickle.dumps(list(range(256)), protocol))
+    assert all(ours is theirs for ours, theirs in zip(small, range(256), strict=True))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_floats(protocol: int) -> None:
+    values = [0.0, -0.0, 1.5, -1e300, 5e-324, float("inf"), float("-inf")]
+    for ours, theirs in zip(
+        picklist.safe_loads(pickle.dumps(values, protocol)), values, strict=True
+    ):
+        same(ours, theirs)
+    assert picklist.safe_loads(pickle.dumps(float("nan"), protocol)) != 0
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_text_and_bytes_of_every_length(protocol: int) -> None:
+    for length in [*range(70), 255, 256, 511, 512, 513, 4_000, 70_000]:
+        text = "".join(chr(97 + i % 26) for i in range(length))
+        ours = picklist.safe_loads(pickle.dumps(text, protocol))
+        same(ours, text)
+        assert ours.isascii()
+        assert ours.encode() == text.encode()
+        assert (ours + "é").endswith("é")
+        same(picklist.safe_loads(pickle.dumps(text.encode(), protocol)), text.encode())
+        for odd in ("é", "ж", "漢", "😀"):
+            for at in {0, length // 2, length}:
+                wide = text[:at] + odd + text[at:]
+                # A str that has been encoded keeps the copy: compared is a new one.
+                data = pickle.dumps(wide, protocol)
+                same(picklist.safe_loads(data), pickle.loads(data))
+
+
+def records(keys: int, count: int) -> list[dict[str, Any]]:
+    return [{f"key {k}": [i, k] if k % 3 else i for k in range(keys)} for i in range(count)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("keys", [*range(1, 36), 70, 200])
+def test_dicts_with_the_same_keys(protocol: int, keys: int) -> None:
+    values = records(keys, 7)
+    data = pickle.dumps(values, protocol)
+    for _ in range(3):
+        loaded = picklist.safe_loads(data)
+        for ours, theirs in zip(loaded, pickle.loads(data), strict=True):
+            same(ours, theirs)
+            for change in (ours, theirs):
+                change["another"] = 1
+                change.pop("key 0")
+                change["key 1"] = "changed"
+            same(ours, theirs)
+            assert list(ours) == list(theirs)
+        # One dict's changes are its own.
+        assert picklist.safe_loads(data) == values
+
+
+def test_dicts_that_share_their_keys_share_nothing_else() -> None:
+    data = pickle.dumps(records(5, 6))
+    first, second = picklist.safe_loads(data)[-2:]
+    first.clear()
+    assert second == records(5, 6)[-1]
+    first.update(second)
+    assert first == second
+    assert first is not second
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"a": i, i: "a", "b": i} for i in range(6)],
+        [dict.fromkeys("abcdef"[i % 4 :], i) for i in range(40)],
+        [{"a": 1, "b": {"a": 2, "b": {"a": 3, "b": i}}} for i in range(6)],
+        [{"k" * 100: i, "l": i} for i in range(6)],
+        [{chr(97 + (i + k) % 7): k for k in range(7)} for i in range(400)],
+        [{f"{i} {k}": k for k in range(6)} for i in range(400)],
+    ],
+    ids=["mixed", "suffixes", "nested", "long keys", "rotating", "unique"],
+)
+def test_dicts_that_are_no_records(value: Any) -> None:
+    for protocol in PROTOCOLS:
+        data = pickle.dumps(value, protocol)
+        for _ in range(2):
+            loaded = picklist.safe_loads(data)
+            assert loaded == value
+            assert [list(ours) for ours in loaded] == [list(theirs) for theirs in value]
+
+
+def test_duplicate_keys_and_second_batches_are_set_one_by_one() -> None:
+    # Three dicts of the same two keys, one that names a key twice, one filled in two goes.
+    pairs = b"X\x01\0\0\0a\x94K\x01X\x01\0\0\0b\x94K\x02"
+    again = b"h\x00K\x01h\x01K\x02"
+    data = b"\x80\x04(}(" + pairs + b"u}(" + again + b"u}(" + again + b"u"
+    data += b"}(h\x00K\x03h\x00K\x04u" + b"}(" + again + b"u(h\x00K\x07h\x01K\x08ul."
+    want = [{"a": 1, "b": 2}] * 3 + [{"a": 4}, {"a": 7, "b": 8}]
+    assert picklist.safe_loads(data) == pickle.loads(data) == want
+
+
+def test_a_dict_from_a_template_is_seen_by_the_collector() -> None:
+    class Canary:
+        pass
+
+    value = [{"a": i, "b": [i]} for i in range(5)]
+    loaded = picklist.safe_loads(pickle.dumps(value))
+    last = loaded[-1]
+    assert gc.is_tracked(last)
+    last["b"].append(last)
+    last["c"] = canary = Canary()
+    import weakref
+
+    gone = weakref.ref(canary)
+    del loaded, last, canary
+    gc.collect()
+    assert gone() is None, "a cycle through a copied dict was never collected"
+
+
+def test_none_is_given_back() -> None:
+    data = pickle.dumps(records(6, 50))
+    picklist.safe_loads(data)
+    before = sys.getrefcount(None)
+    for _ in range(200):
+        picklist.safe_loads(data)
+    assert abs(sys.getrefcount(None) - before) < 200
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="reference tracers came with 3.13")
+@pytest.mark.skipif(ACCOUNTED or SLOW, reason="all is closed here")
+def test_a_reference_tracer_closes_all_ways() -> None:
+    import ctypes
+
+    # A function that takes nothing, does nothing and says 0.
+    harmless = ctypes.cast(ctypes.pythonapi.Py_IsFinalizing, ctypes.c_void_p)
+    set_tracer = ctypes.pythonapi.PyRefTracer_SetTracer
+    set_tracer.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    data = pickle.dumps(records(4, 4))
+    assert set_tracer(harmless, None) == 0
+    try:
+        loaded = picklist.safe_loads(data)
+        traced = _picklist._ways()
+    finally:
+        set_tracer(None, None)
+    assert loaded == records(4, 4)
+    assert not any(traced.values())
+    picklist.safe_loads(data)
+    assert all(_picklist._ways().values())
