@@ -38,7 +38,7 @@ from pathlib import Path
 
 import picklist
 from picklist._scanning import scan_file
-from suite import document
+from suite.documents import document
 
 # Records of `document` for about one MB.
 RECORDS_PER_MB = 4_100

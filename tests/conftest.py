@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copyreg
+import gc
 import os
 import pickle
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,22 @@ if str(HERE) not in sys.path:
 
 import picklist  # noqa: E402
 import picklist_canary  # noqa: E402
+
+# What a shell runs in the background ignores Ctrl-C; the children that tests interrupt must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Keep what lives on after a file of tests, such as libraries, out of later collections.
+
+    Some tests collect for every object that is made: over a whole run's heap that takes minutes.
+    """
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
 
 # Two profiles: a fixed one, and one that draws new examples every time (HYPOTHESIS_PROFILE=fresh);
 # hypothesis prints the blob that reproduces a failure in both.
