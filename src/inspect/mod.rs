@@ -21,6 +21,7 @@ mod path;
 mod place;
 mod render;
 mod report;
+mod room;
 mod settle;
 mod show;
 mod state;
@@ -42,6 +43,7 @@ pub use report::{Inspection, Opcodes, SCHEMA};
 pub use uses::{GlobalUse, Refused};
 
 use note::{Note, Part};
+use room::Room;
 use survey::Survey;
 use world::NoteWorld;
 
@@ -305,13 +307,12 @@ fn look<'a>(
     depth: Depth,
 ) -> Inspection {
     let mut world = NoteWorld::new(data, policy, options);
-    let mut budget = Budget::new(options.limits.clone());
-    let too_long = budget.length(data.len() as u64).err();
-    budget.see(data.len() as u64);
-    let mut machine = Machine::new(budget);
+    let mut room = Room::take(&options.limits, data.len() as u64);
+    room.furnish(&mut world.notes);
+    let machine = &mut room.machine;
     let mut reader = Reader::new(data);
-    let mut outcome = seed(&mut world, &mut machine, memo);
-    if let Some(kind) = too_long {
+    let mut outcome = seed(&mut world, machine, memo);
+    if let Err(kind) = machine.budget().length(data.len() as u64) {
         outcome = Err(Error::new(kind, 0, None));
     }
     let mut roots = Vec::new();
@@ -365,6 +366,7 @@ fn look<'a>(
         base: render::base_of(policy),
         extended: policy.entries().any(|(_, entry)| entry.preset.is_none()),
     };
+    room.leave(world.notes);
     if options.strict
         && inspection.fault.is_none()
         && let Some(kind) = leftovers(&inspection)

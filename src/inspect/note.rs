@@ -85,12 +85,24 @@ impl Note {
         }
     }
 
-    /// Whether the value cannot stand just anywhere without a look at it.
+    /// Whether the value is neither a container nor anything that came from a name: it stands anywhere, and adds no
+    /// depth. One comparison, for these come first.
     #[inline]
-    pub(super) fn is_delicate(self) -> bool {
+    pub(super) fn is_atom(self) -> bool {
         matches!(
             self,
-            Note::Tuple(_) | Note::Global(_) | Note::Constructor(_) | Note::Made { .. }
+            Note::Hole
+                | Note::None
+                | Note::Bool(_)
+                | Note::Int(_)
+                | Note::Float(_)
+                | Note::Complex
+                | Note::Str(_)
+                | Note::Surrogates(_)
+                | Note::Encoded(_)
+                | Note::Long(_)
+                | Note::Bytes(_)
+                | Note::ByteArray(_)
         )
     }
 }
@@ -124,7 +136,7 @@ pub(super) enum Part {
 
 /// A run of items after the first one of its node.
 #[derive(Debug, Clone, Copy)]
-struct Span {
+pub(super) struct Span {
     start: Id,
     len: Id,
     /// The next span of the same node.
@@ -173,9 +185,9 @@ impl Node {
 #[derive(Debug, Default)]
 pub(super) struct Arena<'d> {
     data: &'d [u8],
-    items: Vec<Note>,
-    nodes: Vec<Node>,
-    spans: Vec<Span>,
+    pub(super) items: Vec<Note>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) spans: Vec<Span>,
     texts: Vec<Cow<'d, str>>,
     blobs: Vec<Cow<'d, [u8]>>,
     longs: Vec<Long<'d>>,

@@ -17,12 +17,11 @@ impl NoteWorld<'_> {
     pub(super) fn settle_all(&mut self, budget: &mut Budget, items: &[Note]) -> Result<u32, Stop> {
         let mut depth = 0;
         for item in items {
-            if let Some(node) = item.node() {
-                depth = depth.max(self.notes.get(node).map_or(0, |node| node.depth));
+            if item.is_atom() {
+                continue;
             }
-            if item.is_delicate() {
-                self.settle(*item);
-            }
+            depth = depth.max(self.notes.depth(*item));
+            self.settle(*item);
         }
         budget.depth(depth + 1)?;
         Ok(depth + 1)

@@ -146,6 +146,11 @@ impl<V: Default> Memo<V> {
             self.dense = Vec::new();
         }
     }
+
+    /// As [`Self::shrink`], and keeps room for `most`.
+    pub fn shrink_to(&mut self, most: usize) {
+        self.dense.shrink_to(most);
+    }
 }
 
 #[cfg(test)]

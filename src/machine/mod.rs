@@ -121,6 +121,19 @@ impl<V: Default> Machine<V> {
         self.memo.shrink(ROOM);
     }
 
+    /// Drops all values, and gives room for more than so many on the stack and in the memo back.
+    pub fn clear_to(&mut self, stack: usize, memo: usize) {
+        self.stack.clear();
+        self.stack.shrink_to(stack);
+        self.marks.clear();
+        self.marks.shrink_to(stack);
+        self.floor = 0;
+        self.memo.clear();
+        self.memo.shrink_to(memo);
+        self.liveness = None;
+        self.deferred = Vec::new();
+    }
+
     /// The memo is of no use after the run, and the reader has the whole stream: slots that are never fetched need not
     /// be filled.
     pub fn forget_memo(&mut self) {

@@ -122,6 +122,9 @@ pub(super) use op::{BINGET, LONG_BINGET, STOP};
 /// Codes that fused paths compare the next byte with.
 pub use op::{BINPUT, BUILD, FRAME, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
 
+/// What the decoder must look at though its length is known: the end, and numbers that not every byte is.
+pub(super) const CHECKED: &[u8] = &[op::STOP, op::PROTO, op::EXT1, op::EXT2, op::EXT4];
+
 /// The name of an opcode; `None` for a byte that is none.
 #[cold]
 pub fn name(code: u8) -> Option<&'static str> {
