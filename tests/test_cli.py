@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import picklist
+from preflight_kinds.table import needs
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -250,6 +251,32 @@ class TestOtherCommands:
         assert report["source"] == "sub/m.zip!x/data.pkl"
         assert report["allowed"] is False
         assert run("inspect", "nowhere", cwd=folder).returncode == 2
+
+    def test_inspect_steps_over_the_arrays_of_joblib(self, folder: Path) -> None:
+        joblib, numpy = needs("joblib"), needs("numpy")
+        joblib.dump([numpy.arange(3.0), 1, numpy.arange(500), "end"], folder / "a.joblib")
+        done = run("inspect", "a.joblib", cwd=folder)
+        listed = done.stdout.splitlines()
+        assert sum("bytes of an array" in line for line in listed) == 2
+        data = (folder / "a.joblib").read_bytes()
+        (stop,) = [line for line in listed if line.split()[1:2] == ["STOP"]]
+        assert int(stop.split()[0]) == len(data) - 1
+        (end,) = [line for line in listed if "'end'" in line and "UNICODE" in line]
+        assert data[int(end.split()[0]) :][:1] in (b"X", b"\x8c")
+        assert "the listing ends here" not in done.stdout
+        done = run("inspect", "a.joblib", "--format", "json", cwd=folder)
+        (report,) = json.loads(done.stdout)
+        assert (report["arrays"], report["fault"], len(report["readings"])) == (2, None, 2)
+
+    def test_inspect_and_scan_of_joblib_files_agree(self, folder: Path) -> None:
+        joblib, numpy = needs("joblib"), needs("numpy")
+        for name, data in {"a": [numpy.arange(3.0), 1], "b": numpy.array([1, "x"], "O")}.items():
+            joblib.dump(data, folder / name)
+            done = run("scan", name, "--format", "sarif", cwd=folder)
+            (scanned,) = json.loads(done.stdout)["runs"]
+            done = run("inspect", name, "--format", "sarif", cwd=folder)
+            (inspected,) = json.loads(done.stdout)["runs"]
+            assert inspected["results"] == scanned["results"] != []
 
     @pytest.mark.parametrize("form", ["toml", "python"])
     def test_learn(self, folder: Path, form: str) -> None:

@@ -18,6 +18,7 @@ import picklist
 from corpus import SAMPLES
 from picklist._findings import RULES
 from picklist._scanning import FileReport, scan_file
+from preflight_kinds.table import needs
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -140,6 +141,14 @@ def test_inspect(folder: Path) -> None:
     done = run("inspect", *names, "bad.bin", "--format", "json", cwd=folder)
     for report in json.loads(done.stdout):
         valid(report, schema("inspection"))
+
+
+def test_an_inspection_of_a_joblib_file(tmp_path: Path) -> None:
+    joblib, numpy = needs("joblib"), needs("numpy")
+    joblib.dump([numpy.arange(3.0), 1], tmp_path / "a.joblib")
+    report = json.loads(picklist.inspect(tmp_path / "a.joblib").to_json())
+    assert (report["arrays"], len(report["raw"]), len(report["readings"])) == (1, 1, 2)
+    valid(report, schema("inspection"))
 
 
 def test_inspections_of_the_corpus() -> None:

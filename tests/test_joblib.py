@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ from assembler import (
 )
 from payloads import call, literal
 from picklist import Allow, Policy
-from picklist._inspection import inspect_stream
+from picklist._inspection import inspect, inspect_stream
 from picklist._judging import readings
-from picklist._scanning import FileReport, scan_stream
+from picklist._scanning import FileReport, scan_file, scan_stream
 from picklist.containers import Stream
 from preflight_kinds.table import needs
 
@@ -441,6 +442,41 @@ class TestForged:
         started = time.perf_counter()
         assert names(scan(stream(inner, shared, PAYLOAD))) == {SYSTEM}
         assert time.perf_counter() - started < 1
+
+    def test_inspect_reads_a_file_as_joblib_does(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.joblib"
+        first = wrapper() + padded(b"abcd")
+        path.write_bytes(stream(first, call("os.system", "id"), first))
+        found = inspect(path)
+        assert (found.fault, found.arrays, found.trailing) == (None, 2, 0)
+        assert SYSTEM in {(finding.rule, finding.name) for finding in found.findings}
+        assert found.findings == scan_file(str(path)).findings
+        # As many bytes of padding as it says, and the byte that says it.
+        assert [length for _, length in found.to_dict()["raw"]] == [len(padded(b"abcd"))] * 2
+        assert inspect(path.read_bytes()).fault is not None
+        assert inspect(path.read_bytes()).readings == []
+
+    def test_inspect_tells_what_other_readers_would_run(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.joblib"
+        attack = b"0" + PAYLOAD + b"."
+        data = stream(wrapper(shape=(len(attack),), numpy_array_alignment_bytes=None) + attack)
+        path.write_bytes(data)
+        policy = Policy([Allow(".".join(WRAPPER), new=True, state=True), "numpy.ndarray"])
+        found = inspect(path, policy=policy)
+        assert [finding.name for finding in found.findings] == ["numpy.dtype", "os.system"]
+        assert found.findings == scan_file(str(path), policy).findings
+        assert "os.system" not in {str(used) for used in found.globals}
+        assert found.to_dict()["allowed"] is False
+        assert len(found.to_dict()["readings"]) == len(found.readings) == 2
+        line = f"to other readers of the file, byte {data.index(b'cos')}: os.system"
+        assert line in str(found)
+
+    def test_what_one_reader_would_run_is_not_allowed(self) -> None:
+        clean = inspect(asm(literal(1)))
+        assert clean.allowed
+        found = replace(clean, readings=[inspect(PAYLOAD + b".")])
+        assert not found.allowed
+        assert [finding.name for finding in found.findings] == ["os.system"]
 
     def test_loading_knows_no_raw_arrays(self) -> None:
         """`inspect` stands for `safe_loads`, which reads opcodes only."""

@@ -10,17 +10,20 @@ import html
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from picklist._documents import html_mark, html_report
 from picklist._findings import Finding, as_sarif, findings_of
+from picklist._judging import readings, seen_besides
 from picklist._picklist import Policy, inspect_pickles
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+    from picklist.containers import Stream
 
 # What files begin with that are containers of pickles, for a hint where one is taken for a pickle.
 _CONTAINERS = {
@@ -147,6 +150,9 @@ class Inspection:
     seen, refused : int
         How many pickles there are in all, and how many of them are not allowed; of very many
         `pickles` has the first.
+    readings : list of Inspection
+        Of a file of joblib with raw arrays, which is inspected as joblib reads it: how `pickle`
+        reads the same bytes, and joblib before 1.2.
     """
 
     _report: dict[str, Any]
@@ -156,11 +162,15 @@ class Inspection:
     pickles: list[Inspection] = field(default_factory=list)
     seen: int = 1
     refused: int = 0
+    readings: list[Inspection] = field(default_factory=list)
 
     @property
     def allowed(self) -> bool:
-        """Whether `safe_loads` accepts the data under the same policy."""
-        return bool(self._report["allowed"])
+        """Whether `safe_loads` accepts the data under the same policy.
+
+        Of a file of joblib with raw arrays: whether the policy has all that any reader of it does.
+        """
+        return bool(self._report["allowed"]) and not self._besides
 
     @cached_property
     def globals(self) -> list[GlobalUse]:
@@ -256,7 +266,20 @@ class Inspection:
         found = findings_of(self._report, source=self.source, member="", start=self.start)
         for further in self.pickles:
             found += further._own_findings()
-        return found
+        return found + self._besides
+
+    @cached_property
+    def _besides(self) -> list[Finding]:
+        """What only other readers of the same bytes meet."""
+        if not self.readings:
+            return []
+        found = findings_of(self._report, source=self.source, member="", start=self.start)
+        for further in self.pickles:
+            found += further._own_findings()
+        besides: list[Finding] = []
+        for other in self.readings:
+            besides += seen_besides(found + besides, other.findings)
+        return besides
 
     def _own_findings(self) -> list[Finding]:
         """As a further pickle: what cannot even begin as one is trailing data."""
@@ -277,7 +300,14 @@ class Inspection:
             "seen": self.seen,
             "refused": self.refused,
             "pickles": [further.to_dict() for further in self.pickles],
+            **self._in_other_readings(),
         }
+
+    def _in_other_readings(self) -> dict[str, Any]:
+        if not self.readings:
+            return {}
+        readings = [other.to_dict() for other in self.readings]
+        return {"allowed": self.allowed, "readings": readings}
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """`to_dict` as JSON."""
@@ -295,6 +325,10 @@ class Inspection:
         left_out = self.seen - 1 - len(self.pickles)
         if left_out > 0:
             lines.append(f"and {left_out} more pickles; {self.refused} of all are not allowed")
+        for besides in self._besides:
+            lines.append(
+                f"  to other readers of the file, byte {besides.offset}: {besides.message}"
+            )
         return "\n".join(lines)
 
     def _headed(self, text: str) -> str:
@@ -344,7 +378,9 @@ def inspect(
     Parameters
     ----------
     data_or_path : bytes-like, str or os.PathLike
-        The pickle, or the file that begins with one. A str is always a path.
+        The pickle, or the file that begins with one. A str is always a path. A file of joblib is
+        read as joblib does, raw arrays and all, and as other readers do; bytes are what `pickle`
+        reads.
     policy : Policy, optional
         The policy that is asked; the default is ``Policy(base="std")``. Classes that it allows by
         name only are not imported, so what their own pickles need is taken to be granted.
@@ -363,13 +399,22 @@ def inspect(
     >>> found.allowed, str(found.globals[0]), found.globals[0].arguments
     (False, 'os.system', ("('echo hello',)",))
     """
-    data: ReadableBuffer
     if isinstance(data_or_path, (str, os.PathLike)):
+        # Imported here: the modules of archives and compressed files are not needed for bytes.
+        from picklist.containers import Stream
+
         source = os.fspath(data_or_path)
-        data = Path(source).read_bytes()
-    else:
-        source, data = "<bytes>", data_or_path
-    return inspect_stream(data, source=source, policy=policy, encoding=encoding)
+        stream = Stream("", Path(source).read_bytes())
+        return inspect_file(stream, source, policy, encoding=encoding)
+    return inspect_stream(data_or_path, source="<bytes>", policy=policy, encoding=encoding)
+
+
+def inspect_file(
+    stream: Stream, source: str, policy: Policy | None = None, *, encoding: str = "latin1"
+) -> Inspection:
+    """Inspect a stream of a file, in all ways in which it is read."""
+    found, others = readings(stream, source, policy, encoding=encoding)
+    return replace(found, readings=others)
 
 
 def inspect_stream(

@@ -26,9 +26,12 @@ _TORCH_LEGACY_PICKLES = 5
 
 
 def readings(
-    stream: Stream, source: str, policy: Policy | None = None
+    stream: Stream, source: str, policy: Policy | None = None, *, encoding: str = "latin1"
 ) -> tuple[Inspection, list[Inspection]]:
-    """Inspect a stream as what it is, and as other readers of it see it."""
+    """Inspect a stream as what it is, and as other readers of it see it.
+
+    A Python 2 str that is not ASCII is no reason to stop looking, unless `encoding` says so.
+    """
     # Imported here: the inspection's module is not needed where a file holds no pickles.
     from picklist._inspection import inspect_stream
 
@@ -37,8 +40,7 @@ def readings(
             stream.data,
             source=source,
             policy=policy,
-            # A Python 2 str that is not ASCII is no reason to stop looking.
-            encoding="latin1",
+            encoding=encoding,
             persistent_load=stream.kind.startswith("torch"),
             arrays=arrays,
         )
@@ -65,14 +67,21 @@ def judge(stream: Stream, source: str, policy: Policy | None = None) -> tuple[in
     if first["fault"] and not stream.named and not _does_something(first, stream.data):
         return 0, []
     pickles, findings = _judged(found, stream, source)
-    known = {(finding.rule, finding.name, finding.offset) for finding in findings}
     for other in others:
-        for finding in _judged(other, stream, source)[1]:
-            place = (finding.rule, finding.name, finding.offset)
-            if place not in known and _IDENTIFIERS.fullmatch(finding.name):
-                known.add(place)
-                findings.append(finding)
+        findings += seen_besides(findings, _judged(other, stream, source)[1])
     return pickles, findings
+
+
+def seen_besides(findings: list[Finding], others: list[Finding]) -> list[Finding]:
+    """Return what only another reading of the same bytes finds: names, for its faults are none."""
+    known = {(finding.rule, finding.name, finding.offset) for finding in findings}
+    besides = []
+    for finding in others:
+        place = (finding.rule, finding.name, finding.offset)
+        if place not in known and _IDENTIFIERS.fullmatch(finding.name):
+            known.add(place)
+            besides.append(finding)
+    return besides
 
 
 def _judged(found: Inspection, stream: Stream, source: str) -> tuple[int, list[Finding]]:

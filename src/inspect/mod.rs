@@ -307,9 +307,9 @@ fn look<'a>(
     depth: Depth,
 ) -> Inspection {
     let mut world = NoteWorld::new(data, policy, options);
-    let mut room = Room::take(&options.limits, data.len() as u64);
-    room.furnish(&mut world.notes);
-    let machine = &mut room.machine;
+    let mut spare = Room::take(&options.limits, data.len() as u64);
+    spare.furnish(&mut world.notes);
+    let machine = &mut spare.machine;
     let mut reader = Reader::new(data);
     let mut outcome = seed(&mut world, machine, memo);
     if let Err(kind) = machine.budget().length(data.len() as u64) {
@@ -366,7 +366,7 @@ fn look<'a>(
         base: render::base_of(policy),
         extended: policy.entries().any(|(_, entry)| entry.preset.is_none()),
     };
-    room.leave(world.notes);
+    spare.leave(world.notes);
     if options.strict
         && inspection.fault.is_none()
         && let Some(kind) = leftovers(&inspection)

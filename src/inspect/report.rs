@@ -13,6 +13,8 @@ use crate::policy::EntryId;
 
 /// The name of the JSON schema.
 pub const SCHEMA: &str = "picklist-inspection/1";
+/// Raw arrays whose places are told.
+const RAWS: usize = 1000;
 
 /// Opcodes by name and how often each was met, in the order of the opcode table.
 pub type Opcodes = Vec<(&'static str, u64)>;
@@ -107,7 +109,8 @@ impl Inspection {
     /// * `refusals`: a list of `class`, `message`, `offset`, `opcode`, `global` (index, or null), `path` (or null), `count`
     /// * `fault`: null, or `class`, `message`, `offset`, `opcode`, `path` (of a limit; else null)
     /// * `protocol`, `protocol_needed`, `opcodes` (object of counts), `size`, `trailing`, `leftovers`, `memo`, `depth`
-    /// * `persistent_ids`, `persistent_count`, `extension_codes`, `buffers`, `arrays` (raw between the opcodes)
+    /// * `persistent_ids`, `persistent_count`, `extension_codes`, `buffers`, `arrays` (raw between the opcodes), `raw`
+    ///   (offset and length of the first of them)
     /// * `limits`: `memory`, `hash_work`, `depth` that loading spends
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(Document::from(self)).unwrap_or_default()
@@ -135,6 +138,7 @@ struct Document<'a> {
     extension_codes: &'a [u32],
     buffers: u64,
     arrays: u64,
+    raw: Vec<(usize, usize)>,
     limits: Limits,
 }
 
@@ -187,6 +191,8 @@ impl<'a> From<&'a Inspection> for Document<'a> {
             .opcodes
             .iter()
             .map(|(name, count)| ((*name).to_owned(), (*count).into()));
+        let raw = from.raws.iter().map(|raw| (raw.at, raw.length));
+        let raw = raw.take(RAWS);
         Document {
             schema: SCHEMA,
             allowed: from.allowed(),
@@ -207,6 +213,7 @@ impl<'a> From<&'a Inspection> for Document<'a> {
             extension_codes: &from.extension_codes,
             buffers: from.buffers,
             arrays: from.raws.len() as u64,
+            raw: raw.collect(),
             limits: Limits {
                 memory: from.spent.memory,
                 hash_work: from.spent.hash_work,

@@ -79,8 +79,10 @@ mod tests {
         data.extend_from_slice(b"]\x94(");
         data.extend(b"K\x01\x94".repeat(1 << 20));
         data.extend_from_slice(b"e.");
-        let mut options = Options::default();
-        options.limits = Limits::unlimited();
+        let options = Options {
+            limits: Limits::unlimited(),
+            ..Options::default()
+        };
         for _ in 0..2 {
             let found = inspect(&data, Policy::plain(), &options);
             assert_eq!((found.fault, found.memo), (None, (1 << 20) + 1));

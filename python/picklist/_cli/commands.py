@@ -19,7 +19,7 @@ from picklist._cli.options import FILES, OUTPUT, asked_policy, formats, with_pol
 from picklist._cli.output import Output, complain, printable_lines
 from picklist._cli.scan import scan
 from picklist._findings import RULES, Finding, as_sarif
-from picklist._inspection import Inspection, inspect_stream
+from picklist._inspection import Inspection, inspect_file
 from picklist._preflight.pages import page
 from picklist._preflight.render import as_sarif as report_as_sarif
 from picklist._scanning import open_binary
@@ -95,7 +95,7 @@ def inspect(
                 findings.append(stream)
                 continue
             source = f"{path}!{stream.member}" if stream.member else path
-            found.append((stream.data, inspect_stream(stream.data, source=source, policy=policy)))
+            found.append((stream.data, inspect_file(stream, source, policy)))
     with Output(output) as out:
         if form == "json":
             out.plain(json.dumps([one.to_dict() for _, one in found], indent=2))
@@ -105,7 +105,7 @@ def inspect(
         else:
             for data, one in found:
                 width = out.console.width if out.on_terminal else 0
-                for line, style in listing(data, limit, width):
+                for line, style in listing(data, limit, width, one.to_dict()["raw"]):
                     out.line(line, style)
                 out.inspection(one)
             out.findings(findings)

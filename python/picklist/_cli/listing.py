@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 # Columns of a listing: offset, opcode, argument, stack effect; what is left says what it means.
 _FIXED = 8 + 2 + 16 + 2
@@ -16,18 +17,28 @@ ACTING = {
 }
 
 
-def listing(data: bytes, limit: int, width: int) -> Iterator[tuple[str, str]]:
+def listing(
+    data: bytes, limit: int, width: int, raw: Sequence[tuple[int, int]] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield lines of a listing with their style, up to `limit` opcodes; ends where it breaks.
 
     It only shows: what the pickle does is what the inspection says. A `width` of 0 is no width; in
-    a narrow one the meaning is left out, and then the stack effect.
+    a narrow one the meaning is left out, and then the stack effect. `raw` has offset and length of
+    the arrays that lie between the opcodes of a joblib file, in order.
     """
     argument_width = 40 if not width else max(16, min(40, width - _FIXED - 2 - _EFFECT, width // 4))
-    shown = 0
+    shown = left_out = 0
+    arrays = deque(raw)
     try:
-        for opcode, argument, position in pickletools.genops(data):
+        for opcode, argument, found_at in pickletools.genops(_between(data, raw)):
+            position = (found_at or 0) + left_out
+            while arrays and arrays[0][0] <= position:
+                at, length = arrays.popleft()
+                left_out += length
+                position += length
+                yield f"{at:>8}  {length} bytes of an array", "dim"
             if shown == limit:
-                yield f"… {len(data) - (position or 0)} more bytes; --limit shows more", "dim"
+                yield f"… {len(data) - position} more bytes; --limit shows more", "dim"
                 return
             shown += 1
             text = "" if argument is None else _cut(repr(argument), argument_width)
@@ -42,6 +53,15 @@ def listing(data: bytes, limit: int, width: int) -> Iterator[tuple[str, str]]:
             yield line.rstrip(), "bold" if opcode.name in ACTING else ""
     except ValueError as error:
         yield f"{'':>8}  the listing ends here: {_cut(str(error), 120)}", "yellow"
+
+
+def _between(data: bytes, raw: Sequence[tuple[int, int]]) -> bytes:
+    """Return the opcodes without the arrays between them."""
+    if not raw:
+        return data
+    starts = [0, *(at + length for at, length in raw)]
+    ends = [*(at for at, _ in raw), len(data)]
+    return b"".join(data[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def _stack(items: list[pickletools.StackObject]) -> str:

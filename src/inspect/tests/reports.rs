@@ -99,7 +99,7 @@ fn test_the_json_schema() {
     assert_eq!(json["protocol_needed"], 4);
     assert_eq!(json["fault"], serde_json::Value::Null);
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 20);
+    assert_eq!(keys.len(), 21);
     let broken = inspect(b"\x80\x04K", Policy::std(), &Options::default()).to_json();
     assert_eq!(broken["fault"]["class"], "truncated");
     assert_eq!(broken["fault"]["offset"], 2);
