@@ -19,6 +19,7 @@ mod look;
 mod note;
 mod path;
 mod place;
+mod plans;
 mod render;
 mod report;
 mod room;
@@ -26,6 +27,7 @@ mod settle;
 mod show;
 mod state;
 mod survey;
+mod text;
 mod uses;
 mod world;
 

@@ -96,7 +96,7 @@ impl Note {
                 | Note::Bool(_)
                 | Note::Int(_)
                 | Note::Float(_)
-                | Note::Complex
+                | Note::Complex(_)
                 | Note::Str(_)
                 | Note::Surrogates(_)
                 | Note::Encoded(_)

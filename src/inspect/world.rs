@@ -11,14 +11,13 @@ use super::arrays::Raw;
 use super::note::{Arena, Id, NOBODY, Note, Part};
 use super::settle::cut;
 use super::uses::Uses;
-use super::{Arrays, Buffers, Encoding, Options, long};
+use super::{Arrays, Buffers, Options, long};
 use crate::error::Kind;
-use crate::machine::budget::{Budget, size};
+use crate::machine::budget::Budget;
 use crate::machine::chains::Chains;
 use crate::machine::hashing::Collisions;
 use crate::machine::world::{Done, Made, Role, Site, World};
 use crate::policy::{Attempt, EntryId, Policy, Rights};
-use crate::stream::text;
 
 /// A world whose values are notes.
 pub(super) struct NoteWorld<'d> {
@@ -80,44 +79,6 @@ impl<'d> NoteWorld<'d> {
             partials: HashMap::new(),
         }
     }
-
-    /// The same bytes with the lifetime of the stream, if that is where they are.
-    #[inline]
-    fn borrowed(&self, bytes: &[u8]) -> Option<&'d [u8]> {
-        let start = self.offset(bytes)?;
-        self.data.get(start..start.checked_add(bytes.len())?)
-    }
-
-    /// Where in the stream bytes are, if they are in it.
-    #[inline]
-    pub(super) fn offset(&self, bytes: &[u8]) -> Option<usize> {
-        let start = bytes
-            .as_ptr()
-            .addr()
-            .checked_sub(self.data.as_ptr().addr())?;
-        (start.checked_add(bytes.len())? <= self.data.len()).then_some(start)
-    }
-
-    /// A str of ASCII that is charged for already.
-    fn ascii(&mut self, bytes: &[u8]) -> Made<Self> {
-        if let Some(start) = self.offset(bytes)
-            && let Some(short) = Arena::short_text(start, bytes.len())
-        {
-            return Ok(short);
-        }
-        let text = match self.keep(bytes) {
-            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-        };
-        Ok(self.notes.text(text)?)
-    }
-
-    fn keep(&self, bytes: &[u8]) -> Cow<'d, [u8]> {
-        match self.borrowed(bytes) {
-            Some(bytes) => Cow::Borrowed(bytes),
-            None => Cow::Owned(bytes.to_vec()),
-        }
-    }
 }
 
 impl World for NoteWorld<'_> {
@@ -164,50 +125,11 @@ impl World for NoteWorld<'_> {
 
     #[inline]
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
-        let ascii = utf8.is_ascii();
-        budget.memory(if ascii {
-            size::ASCII + utf8.len() as u64
-        } else {
-            size::text(utf8)
-        })?;
-        if let Some(start) = self.offset(utf8)
-            && (ascii || std::str::from_utf8(utf8).is_ok())
-            && let Some(short) = Arena::short_text(start, utf8.len())
-        {
-            return Ok(short);
-        }
-        if let Some(bytes) = self.borrowed(utf8)
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            return Ok(self.notes.text(Cow::Borrowed(text))?);
-        }
-        if text::check_utf8(utf8)? {
-            let owned = String::from_utf8_lossy(utf8).into_owned();
-            return Ok(self.notes.text(Cow::Owned(owned))?);
-        }
-        let kept = self.keep(utf8);
-        Ok(Note::Surrogates(self.notes.blob(kept)?))
+        self.note_unicode(budget, utf8)
     }
 
     fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self> {
-        budget.memory(size::TEXT + bytes.len() as u64 * 2)?;
-        match self.options.encoding {
-            Encoding::Bytes => self.bytes(bytes),
-            _ if bytes.is_ascii() => self.ascii(bytes),
-            Encoding::Ascii => {
-                let at = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
-                let reason = "ordinal not in range(128)";
-                Err(text::bad_text("ascii", bytes, at, at + 1, reason).into())
-            }
-            Encoding::Latin1 => {
-                let decoded: String = bytes.iter().copied().map(char::from).collect();
-                Ok(self.notes.text(Cow::Owned(decoded))?)
-            }
-            Encoding::Other => {
-                let kept = self.keep(bytes);
-                Ok(Note::Encoded(self.notes.blob(kept)?))
-            }
-        }
+        self.note_string(budget, bytes)
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {

@@ -172,8 +172,7 @@ mod tests {
 
     #[test]
     fn it_stops_where_the_decoder_must_look() {
-        let mut reader =
-            Reader::new(b"\x80\x04K\x07M\x01\x02G\0\0\0\0\0\0\0\0\x8c\x02abX\x01\0\0\0a\x94.");
+        let mut reader = Reader::new(b"K\x07M\x01\x02G\0\0\0\0\0\0\0\0\x8c\x02abX\x01\0\0\0a\x94.");
         reader.skip_plain(|_| {});
         assert!(matches!(reader.next_op(), Ok(Op::Stop)));
         let mut slots = Vec::new();
@@ -231,10 +230,11 @@ mod tests {
                 assert_eq!((cut.position(), counts[usize::from(code)]), (0, 1));
                 cut.skip_plain(|_| {});
                 assert_eq!(cut.position(), 0);
-                data.push(byte);
+                data.resize(length, byte);
+                data[0] = code;
                 let mut skipping = Reader::new(&data);
                 skipping.skip_plain(|_| {});
-                assert!(skipping.position() >= length);
+                assert_eq!(skipping.position(), length);
             }
         }
     }

@@ -118,7 +118,7 @@ opcodes! {
     BINPERSID b'Q' 1 "";
 }
 
-pub(super) use op::{BINGET, LONG_BINGET, STOP};
+pub(super) use op::{BINGET, LONG_BINGET};
 /// Codes that fused paths compare the next byte with.
 pub use op::{BINPUT, BUILD, FRAME, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
 

@@ -1,0 +1,101 @@
+//! Text: where it stays in the stream, what of it is copied, and what becomes of a Python 2 `str`.
+
+use std::borrow::Cow;
+
+use super::Encoding;
+use super::calls::Noted;
+use super::note::{Arena, Note};
+use super::world::NoteWorld;
+use crate::machine::budget::{Budget, size};
+use crate::stream::text;
+
+impl<'d> NoteWorld<'d> {
+    /// A str of UTF-8, as its opcode has it.
+    #[inline(always)]
+    pub(super) fn note_unicode(&mut self, budget: &mut Budget, utf8: &[u8]) -> Noted {
+        let ascii = utf8.is_ascii();
+        budget.memory(if ascii {
+            size::ASCII + utf8.len() as u64
+        } else {
+            size::text(utf8)
+        })?;
+        if let Some(start) = self.offset(utf8)
+            && (ascii || std::str::from_utf8(utf8).is_ok())
+            && let Some(short) = Arena::short_text(start, utf8.len())
+        {
+            return Ok(short);
+        }
+        if let Some(bytes) = self.borrowed(utf8)
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Ok(self.notes.text(Cow::Borrowed(text))?);
+        }
+        if text::check_utf8(utf8)? {
+            let owned = String::from_utf8_lossy(utf8).into_owned();
+            return Ok(self.notes.text(Cow::Owned(owned))?);
+        }
+        let kept = self.keep(utf8);
+        Ok(Note::Surrogates(self.notes.blob(kept)?))
+    }
+
+    /// A Python 2 `str`.
+    pub(super) fn note_string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Noted {
+        budget.memory(size::TEXT + bytes.len() as u64 * 2)?;
+        match self.options.encoding {
+            Encoding::Bytes => Ok(Note::Bytes(self.notes.blob(self.keep(bytes))?)),
+            _ if bytes.is_ascii() => self.ascii(bytes),
+            Encoding::Ascii => {
+                let at = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+                let reason = "ordinal not in range(128)";
+                Err(text::bad_text("ascii", bytes, at, at + 1, reason).into())
+            }
+            Encoding::Latin1 => {
+                let decoded: String = bytes.iter().copied().map(char::from).collect();
+                Ok(self.notes.text(Cow::Owned(decoded))?)
+            }
+            Encoding::Other => {
+                let kept = self.keep(bytes);
+                Ok(Note::Encoded(self.notes.blob(kept)?))
+            }
+        }
+    }
+
+    /// The same bytes with the lifetime of the stream, if that is where they are.
+    #[inline]
+    fn borrowed(&self, bytes: &[u8]) -> Option<&'d [u8]> {
+        let start = self.offset(bytes)?;
+        self.data.get(start..start.checked_add(bytes.len())?)
+    }
+
+    /// Where in the stream bytes are, if they are in it.
+    #[inline]
+    pub(super) fn offset(&self, bytes: &[u8]) -> Option<usize> {
+        let start = bytes
+            .as_ptr()
+            .addr()
+            .checked_sub(self.data.as_ptr().addr())?;
+        (start.checked_add(bytes.len())? <= self.data.len()).then_some(start)
+    }
+
+    /// A str of ASCII that is charged for already.
+    fn ascii(&mut self, bytes: &[u8]) -> Noted {
+        if let Some(start) = self.offset(bytes)
+            && let Some(short) = Arena::short_text(start, bytes.len())
+        {
+            return Ok(short);
+        }
+        let text = match self.keep(bytes) {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        Ok(self.notes.text(text)?)
+    }
+
+    /// The bytes where they are in the stream, or a copy.
+    pub(super) fn keep(&self, bytes: &[u8]) -> Cow<'d, [u8]> {
+        match self.borrowed(bytes) {
+            Some(bytes) => Cow::Borrowed(bytes),
+            None => Cow::Owned(bytes.to_vec()),
+        }
+    }
+}
