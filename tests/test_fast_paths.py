@@ -144,8 +144,9 @@ def test_dicts_that_share_their_keys_share_nothing_else() -> None:
         [{"k" * 100: i, "l": i} for i in range(6)],
         [{chr(97 + (i + k) % 7): k for k in range(7)} for i in range(400)],
         [{f"{i} {k}": k for k in range(6)} for i in range(400)],
+        [{"first": i, "middle" if i < 5 else f"odd {i % 3}": i, "last": i} for i in range(30)],
     ],
-    ids=["mixed", "suffixes", "nested", "long keys", "rotating", "unique"],
+    ids=["mixed", "suffixes", "nested", "long keys", "rotating", "unique", "same ends"],
 )
 def test_dicts_that_are_no_records(value: Any) -> None:
     for protocol in PROTOCOLS:
