@@ -174,12 +174,19 @@ TIGHT: dict[str, tuple[int, int]] = {
 }
 
 
+def is_limit(fault: dict[str, Any] | None) -> bool:
+    """Whether the inspector stopped at a limit."""
+    return fault is not None and fault["class"] == "limit"
+
+
 def check_limits(data: bytes, rng: random.Random) -> None:
     """Hold loader and inspector to one verdict under a limit that is tight."""
     name = rng.choice(sorted(TIGHT))
     limits = picklist.Limits(**{name: rng.randint(*TIGHT[name])})
     loaded, value = attempt(picklist.safe_loads, data, limits=limits)
     verdict = json.loads(_picklist._inspect(data, None, limits=limits))
+    if loaded and name == "max_depth" and is_limit(verdict["fault"]):
+        return  # a container that is put into itself: see docs/limits.md
     if verdict["allowed"] != loaded:
         raise Found(f"{limits}: the inspector says {verdict['fault']}, the loader {value!r:.300}")
     if isinstance(value, picklist.LimitExceededError) and value.path is None:
