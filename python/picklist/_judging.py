@@ -60,11 +60,16 @@ def _wraps_an_array(report: Inspection) -> bool:
     return False
 
 
+def is_pickle(stream: Stream, found: Inspection) -> bool:
+    """Whether a stream is a pickle: by its name, or by what an inspection has seen it do."""
+    report = found.to_dict()
+    return stream.named or not report["fault"] or _does_something(report, stream.data)
+
+
 def judge(stream: Stream, source: str, policy: Policy | None = None) -> tuple[int, list[Finding]]:
     """Return how many pickles a stream holds, and what is wrong with them."""
     found, others = readings(stream, source, policy)
-    first = found.to_dict()
-    if first["fault"] and not stream.named and not _does_something(first, stream.data):
+    if not is_pickle(stream, found):
         return 0, []
     pickles, findings = _judged(found, stream, source)
     for other in others:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from picklist._findings import Finding
 from picklist._inspection import GlobalUse, Inspection, inspect_stream
-from picklist._judging import judge, readings
+from picklist._judging import is_pickle, readings
 from picklist._picklist import Allow, Policy, presets_with
 from picklist.containers import streams
 from picklist.errors import PolicyError
@@ -345,10 +345,11 @@ def learn_report(
             for found in streams(file, os.fspath(sample)):
                 if isinstance(found, Finding):
                     unread.append(found)
-                elif found.named or judge(found, os.fspath(sample))[0] or not found.member:
+                    continue
+                report, others = readings(found, os.fspath(sample))
+                if is_pickle(found, report) or not found.member:
                     place = (os.fspath(sample), found.member)
-                    raw = readings(found, os.fspath(sample))[1]
-                    arrays: Literal["opcodes", "padded"] = "padded" if raw else "opcodes"
+                    arrays: Literal["opcodes", "padded"] = "padded" if others else "opcodes"
                     read.append(Sample("!".join(filter(None, place)), found.data, arrays))
     bases = (base,) if isinstance(base, str) else tuple(base)
     learner = _Learner(read, bases)

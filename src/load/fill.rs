@@ -23,7 +23,7 @@ impl PyWorld<'_, '_> {
         pairs: &mut [Value],
     ) -> Done<Self> {
         if let Some((template, survey)) = self.desk.templates.find(self.py, pairs)?
-            && ffi::is_new_dict(dict)
+            && ffi::is_empty(dict)
         {
             let depth = Self::nest(budget, survey)?;
             dict.set_depth(depth.max(dict.depth()));

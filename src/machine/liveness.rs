@@ -19,38 +19,35 @@ impl Liveness {
     pub(super) fn scan(reader: &mut Reader<'_>) -> Option<Self> {
         // A slot takes at least a byte to fill: no honest index is beyond that.
         let bound = reader.length();
-        let mut fetched = Vec::new();
+        let mut fetched: Vec<u64> = Vec::new();
         let (mut counted, mut indexed, mut beyond) = (false, false, false);
-        let fetch = |fetched: &mut Vec<u64>, index: u64| {
-            if let Ok(at) = usize::try_from(index)
-                && at < bound
-            {
-                let word = at / 64;
-                if word >= fetched.len() {
-                    fetched.resize(word + 1, 0);
-                }
-                if let Some(bits) = fetched.get_mut(word) {
-                    *bits |= 1u64 << (at % 64);
+        let mut note = |slot| match slot {
+            Slot::Fetched(index) => {
+                if let Ok(at) = usize::try_from(index)
+                    && at < bound
+                {
+                    let word = at / 64;
+                    if word >= fetched.len() {
+                        fetched.resize(word + 1, 0);
+                    }
+                    if let Some(bits) = fetched.get_mut(word) {
+                        *bits |= 1u64 << (at % 64);
+                    }
                 }
             }
+            Slot::Stored(index) => {
+                indexed = true;
+                beyond |= index >= bound as u64;
+            }
+            Slot::Counted => counted = true,
         };
         loop {
-            reader.skip_plain(|slot| match slot {
-                Slot::Fetched(index) => fetch(&mut fetched, u64::from(index)),
-                Slot::Counted => counted = true,
-                Slot::Stored(index) => {
-                    indexed = true;
-                    beyond |= u64::from(index) >= bound as u64;
-                }
-            });
+            reader.skip_plain(&mut note);
             match reader.next_op().ok()? {
                 // Below 0 there is no slot.
-                Op::Get(index) => fetch(&mut fetched, u64::try_from(index).unwrap_or(u64::MAX)),
-                Op::Memoize => counted = true,
-                Op::Put(index) => {
-                    indexed = true;
-                    beyond |= index >= bound as u64;
-                }
+                Op::Get(index) => note(Slot::Fetched(u64::try_from(index).unwrap_or(u64::MAX))),
+                Op::Put(index) => note(Slot::Stored(index)),
+                Op::Memoize => note(Slot::Counted),
                 Op::Stop => {
                     let mixed = counted && indexed;
                     return (!beyond && !mixed).then_some(Self { fetched });

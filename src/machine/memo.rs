@@ -59,8 +59,7 @@ impl<V: Default> Memo<V> {
     #[inline(always)]
     pub fn push(&mut self, value: V, is_hole: impl Fn(&V) -> bool) {
         if self.is_dense() {
-            self.used += 1;
-            self.dense.push(value);
+            self.push_next(value);
         } else {
             self.push_behind(value, is_hole);
         }

@@ -77,39 +77,70 @@ const fn step(argument: &[u8]) -> Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
     /// BINGET, LONG_BINGET.
-    Fetched(u32),
+    Fetched(u64),
     /// BINPUT, LONG_BINPUT.
-    Stored(u32),
+    Stored(u64),
     /// MEMOIZE.
     Counted,
 }
 
+/// What stands behind an instruction that is whole and cannot fail, given what stands behind its code.
+// Each length is a constant of its own arm: the processor foresees the arm and is past the instruction before it has read
+// it, where a length from the table would make it wait.
+#[inline(always)]
+fn past(step: Step, behind: &[u8], mut slot: impl FnMut(Slot)) -> Option<&[u8]> {
+    match (step, behind) {
+        (Step::Bytes1, past)
+        | (Step::Bytes2, [_, past @ ..])
+        | (Step::Bytes3, [_, _, past @ ..])
+        | (Step::Bytes5, [_, _, _, _, past @ ..])
+        | (Step::Bytes9, [_, _, _, _, _, _, _, _, past @ ..]) => Some(past),
+        (Step::Counted1, [length, text @ ..]) => text.get(usize::from(*length)..),
+        (Step::Counted4, [a, b, c, d, text @ ..]) => {
+            let length = word(*a, *b, *c, *d);
+            usize::try_from(length).ok().and_then(|n| text.get(n..))
+        }
+        (Step::Memoize, past) => {
+            slot(Slot::Counted);
+            Some(past)
+        }
+        (Step::Get1, [index, past @ ..]) => {
+            slot(Slot::Fetched(u64::from(*index)));
+            Some(past)
+        }
+        (Step::Put1, [index, past @ ..]) => {
+            slot(Slot::Stored(u64::from(*index)));
+            Some(past)
+        }
+        (Step::Get4, [a, b, c, d, past @ ..]) => {
+            slot(Slot::Fetched(word(*a, *b, *c, *d)));
+            Some(past)
+        }
+        (Step::Put4, [a, b, c, d, past @ ..]) => {
+            slot(Slot::Stored(word(*a, *b, *c, *d)));
+            Some(past)
+        }
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn word(a: u8, b: u8, c: u8, d: u8) -> u64 {
+    u64::from(u32::from_le_bytes([a, b, c, d]))
+}
+
 impl Reader<'_> {
     /// Goes past instructions that are whole and cannot fail, and counts them by their codes.
-    // Each length is a constant of its own arm: the processor foresees the arm and is past the instruction before it has
-    // read it, where a length from the table would make it wait.
     #[inline(always)]
     #[allow(clippy::indexing_slicing)] // by a byte, of 256
     pub fn count_plain(&mut self, counts: &mut [u64; 256]) {
         let mut rest = self.rest();
         while let [code, behind @ ..] = rest {
-            let past = match (STEPS[usize::from(*code)], behind) {
-                (Step::Bytes1 | Step::Memoize, past)
-                | (Step::Bytes2 | Step::Get1 | Step::Put1, [_, past @ ..])
-                | (Step::Bytes3, [_, _, past @ ..])
-                | (Step::Bytes5 | Step::Get4 | Step::Put4, [_, _, _, _, past @ ..])
-                | (Step::Bytes9, [_, _, _, _, _, _, _, _, past @ ..]) => Some(past),
-                (Step::Counted1, [length, text @ ..]) => text.get(usize::from(*length)..),
-                (Step::Counted4, [a, b, c, d, text @ ..]) => {
-                    let length = u32::from_le_bytes([*a, *b, *c, *d]);
-                    usize::try_from(length)
-                        .ok()
-                        .and_then(|length| text.get(length..))
-                }
-                _ => None,
+            let code = usize::from(*code);
+            let Some(past) = past(STEPS[code], behind, |_| {}) else {
+                break;
             };
-            let Some(past) = past else { break };
-            counts[usize::from(*code)] += 1;
+            counts[code] += 1;
             rest = past;
         }
         self.go_to(rest);
@@ -121,44 +152,9 @@ impl Reader<'_> {
     #[allow(clippy::indexing_slicing)] // by a byte, of 256
     pub fn skip_plain(&mut self, mut slot: impl FnMut(Slot)) {
         let mut rest = self.rest();
-        while let [code, behind @ ..] = rest {
-            let past = match (STEPS[usize::from(*code)], behind) {
-                (Step::Bytes1, past)
-                | (Step::Bytes2, [_, past @ ..])
-                | (Step::Bytes3, [_, _, past @ ..])
-                | (Step::Bytes5, [_, _, _, _, past @ ..])
-                | (Step::Bytes9, [_, _, _, _, _, _, _, _, past @ ..]) => Some(past),
-                (Step::Counted1, [length, text @ ..]) => text.get(usize::from(*length)..),
-                (Step::Memoize, past) => {
-                    slot(Slot::Counted);
-                    Some(past)
-                }
-                (Step::Get1, [index, past @ ..]) => {
-                    slot(Slot::Fetched(u32::from(*index)));
-                    Some(past)
-                }
-                (Step::Put1, [index, past @ ..]) => {
-                    slot(Slot::Stored(u32::from(*index)));
-                    Some(past)
-                }
-                (step, [a, b, c, d, past @ ..]) => {
-                    let word = u32::from_le_bytes([*a, *b, *c, *d]);
-                    match step {
-                        Step::Counted4 => usize::try_from(word).ok().and_then(|n| past.get(n..)),
-                        Step::Get4 => {
-                            slot(Slot::Fetched(word));
-                            Some(past)
-                        }
-                        Step::Put4 => {
-                            slot(Slot::Stored(word));
-                            Some(past)
-                        }
-                        _ => None,
-                    }
-                }
-                _ => None,
-            };
-            let Some(past) = past else { break };
+        while let [code, behind @ ..] = rest
+            && let Some(past) = past(STEPS[usize::from(*code)], behind, &mut slot)
+        {
             rest = past;
         }
         self.go_to(rest);

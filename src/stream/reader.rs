@@ -107,18 +107,24 @@ impl<'a> Reader<'a> {
         self.data.len()
     }
 
+    /// Where the MEMOIZE, BINPUT or LONG_BINPUT that comes next stores, and what follows it; `next` is the slot of MEMOIZE.
+    #[inline(always)]
+    fn put(&self, next: u64) -> Option<(u64, &'a [u8])> {
+        match self.rest {
+            [opcode::MEMOIZE, rest @ ..] => Some((next, rest)),
+            [opcode::BINPUT, index, rest @ ..] => Some((u64::from(*index), rest)),
+            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..] => {
+                Some((u64::from(u32::from_le_bytes([*a, *b, *c, *d])), rest))
+            }
+            _ => None,
+        }
+    }
+
     /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
     /// store at.
     #[inline(always)]
     pub fn skip_dead_put(&self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
-        let (slot, rest) = match self.rest {
-            [opcode::MEMOIZE, rest @ ..] => (next, rest),
-            [opcode::BINPUT, index, rest @ ..] => (u64::from(*index), rest),
-            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..] => {
-                (u64::from(u32::from_le_bytes([*a, *b, *c, *d])), rest)
-            }
-            _ => return None,
-        };
+        let (slot, rest) = self.put(next)?;
         is_dead(slot).then_some(Self { rest, ..*self })
     }
 
@@ -141,16 +147,12 @@ impl<'a> Reader<'a> {
     /// Takes the MEMOIZE, BINPUT or LONG_BINPUT that comes next, if it stores at slot `next`.
     #[inline(always)]
     pub fn next_put(&mut self, next: u64) -> bool {
-        let rest = match self.rest {
-            [opcode::MEMOIZE, rest @ ..] => rest,
-            [opcode::BINPUT, index, rest @ ..] if u64::from(*index) == next => rest,
-            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..]
-                if u64::from(u32::from_le_bytes([*a, *b, *c, *d])) == next =>
-            {
-                rest
-            }
-            _ => return false,
+        let Some((slot, rest)) = self.put(next) else {
+            return false;
         };
+        if slot != next {
+            return false;
+        }
         self.next_fused();
         self.rest = rest;
         true

@@ -21,7 +21,7 @@ pub use instances::*;
 pub use layout::{float, heed_tracer, int, knows_dicts, learn, ways};
 pub use scalars::*;
 pub use shared::*;
-pub use template::{Template, is_new_dict};
+pub use template::Template;
 pub use value::{DEPTH_MAX, Survey, Tag, Value};
 pub use whole::{Whole, whole};
 

@@ -8,7 +8,7 @@
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
-use super::value::{Survey, Tag, Value, raised};
+use super::value::{Survey, Value, raised};
 
 /// Longest key of a template, in characters: templates outlive the load that made them.
 const LONGEST_KEY: isize = 64;
@@ -131,12 +131,6 @@ fn track(dict: &Value) {
 fn used(dict: &Value) -> usize {
     // SAFETY: an exact dict.
     unsafe { (*dict.object.cast::<ffi::PyDictObject>()).ma_used }.unsigned_abs()
-}
-
-/// Whether this is an exact dict without items, which this load made.
-#[inline(always)]
-pub fn is_new_dict(dict: &Value) -> bool {
-    dict.tag() == Tag::Dict && used(dict) == 0
 }
 
 /// The entries of a dict that was copied from a template with `count` keys.
