@@ -1,6 +1,7 @@
 //! Calls and instances: every attempt is shown to the policy. What its plan would make is `plans`'.
 
 use super::note::{Id, NOBODY, Note, Part};
+use super::settle::decided;
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
@@ -230,6 +231,9 @@ impl NoteWorld<'_> {
 
     /// A name is called or instantiated.
     fn use_name(&mut self, site: Site, budget: &mut Budget, index: Id, how: Use<'_>) -> Noted {
+        if self.uses.is_decided() {
+            return Err(decided());
+        }
         let args = how.args();
         let shape = self
             .uses

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::arrays::Raw;
 use super::note::{Arena, Id, NOBODY, Note, Part};
-use super::settle::cut;
+use super::settle::{cut, decided};
 use super::uses::Uses;
 use super::{Arrays, Buffers, Options, long};
 use crate::error::Kind;
@@ -96,6 +96,13 @@ impl World for NoteWorld<'_> {
             Note::Made { node, .. } => Note::Made { node, fresh: false },
             other => other,
         }
+    }
+
+    fn tick(&mut self) -> Done<Self> {
+        if self.uses.is_decided() {
+            return Err(decided());
+        }
+        Ok(())
     }
 
     fn none(&mut self) -> Note {
@@ -256,6 +263,9 @@ impl World for NoteWorld<'_> {
     }
 
     fn global(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
+        if self.uses.brief.is_some() {
+            return self.name_briefly(site, module, name);
+        }
         Ok(self.name(site, &cut(module), &cut(name)))
     }
 
@@ -266,6 +276,10 @@ impl World for NoteWorld<'_> {
             }
             return Err(Kind::StackGlobalType.into());
         };
+        if self.uses.brief.is_some() {
+            let found = self.entry_named(site, self.notes.str(module), self.notes.str(name));
+            return self.named_briefly(found);
+        }
         let module = cut(self.notes.str(module)).into_owned();
         let name = cut(self.notes.str(name)).into_owned();
         Ok(self.name(site, &module, &name))
@@ -277,6 +291,9 @@ impl World for NoteWorld<'_> {
         }
         let policy = self.policy;
         if let Some((module, name)) = policy.extension(code) {
+            if self.uses.brief.is_some() {
+                return self.name_briefly(site, module, name);
+            }
             return Ok(self.name(site, module, name));
         }
         self.uses
@@ -369,7 +386,7 @@ impl World for NoteWorld<'_> {
     fn persistent(&mut self, site: Site, id: Note) -> Made<Self> {
         self.settle(id);
         self.persistent_count += 1;
-        if self.persistent_ids.len() < SHOWN {
+        if self.persistent_ids.len() < SHOWN && self.uses.brief.is_none() {
             let shown = self.show(id);
             self.persistent_ids.push(shown);
         }

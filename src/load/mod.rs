@@ -304,7 +304,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             .place(at, self.policy, &options, &self.desk.remembered)
     }
 
-    fn inspect_options(&self) -> inspect::Options {
+    pub(crate) fn inspect_options(&self) -> inspect::Options {
         inspect::Options {
             fix_imports: self.options.fix_imports,
             has_persistent_load: self.options.persistent_load.is_some(),
