@@ -140,11 +140,11 @@ impl NoteWorld<'_> {
     pub(super) fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
         for arg in args {
             let bytes = match *arg {
-                Note::Str(index) => self.notes.str(index).chars().count() as u64,
+                Note::Str(text) => self.notes.characters(text),
                 Note::Bytes(index)
                 | Note::ByteArray(index)
                 | Note::Surrogates(index)
-                | Note::Encoded(index) => self.notes.bytes(index).len() as u64,
+                | Note::Encoded(index) => self.notes.bytes_len(index),
                 Note::Long(index) => self.notes.get_long(index).map_or(0, |long| long.bits / 8),
                 Note::Tuple(node)
                 | Note::List(node)
@@ -260,6 +260,10 @@ impl NoteWorld<'_> {
             return self.with_refused(entry, index, args, depth);
         }
         match self.policy.judge(self, entry, how.attempt()) {
+            Ok(_) if self.is_opaque(entry) => {
+                self.settle_args(args, 0);
+                self.instance_of(entry, (index, NOBODY), &[], depth, false)
+            }
             Ok(plan) => {
                 self.settle_args(args, self.class_arguments(entry));
                 self.carry_out(budget, (index, entry), plan, args, depth, site)
@@ -292,6 +296,15 @@ impl NoteWorld<'_> {
             made.via = index;
         }
         Ok(result)
+    }
+
+    /// Whether an instance of that entry is nothing but that for the verdict: a real class or function makes it, so no
+    /// contract and no hash looks at what it was made with, and its size is not asked for.
+    #[inline]
+    pub(super) fn is_opaque(&self, entry: EntryId) -> bool {
+        self.uses.brief.is_some()
+            && self.policy.entry(entry).meaning == Meaning::Object
+            && self.options.limits.max_expanded.is_none()
     }
 
     /// How many leading arguments a pattern consumes as classes, and not as values.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::note::{self, Note, Part};
+use super::note::{self, Arena, Note, Part};
 use super::world::NoteWorld;
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::residues;
@@ -30,7 +30,7 @@ impl Look for NoteWorld<'_> {
                     negative: long.is_negative(),
                 }),
             Note::Bytes(index) => View::Bytes(notes.bytes(index)),
-            Note::ByteArray(index) => View::ByteArray(notes.bytes(index).len()),
+            Note::ByteArray(index) => View::ByteArray(notes.bytes_len(index) as usize),
             Note::Tuple(node) => View::Tuple(len(node)),
             Note::List(node) => View::List(len(node)),
             Note::Dict(node) => View::Dict(len(node) / 2),
@@ -83,6 +83,9 @@ impl Look for NoteWorld<'_> {
         let Some(node) = v.node() else {
             return true;
         };
+        if let Some(items) = self.notes.whole(node) {
+            return items.iter().all(|item| test(self.view(item)));
+        }
         self.notes
             .parts(node)
             .flat_map(|(_, items)| items)
@@ -111,6 +114,10 @@ impl Look for NoteWorld<'_> {
             return Some(matches!(value, Note::None | Note::Int(0 | -1)));
         }
         None
+    }
+
+    fn is_latin1(&self, v: &Note) -> bool {
+        matches!(*v, Note::Str(text) if Arena::is_latin1(text))
     }
 
     fn u128(&self, v: &Note) -> Option<u128> {

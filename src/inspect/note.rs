@@ -5,9 +5,11 @@
 //! stream, and nothing here recurses.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::long::{Long, needed, small};
 use crate::error::Kind;
+use crate::machine::budget::size;
 use crate::policy::EntryId;
 
 /// An index into one of the arena's tables.
@@ -115,8 +117,34 @@ const SHORT: usize = 64;
 pub(super) struct Text {
     /// Offset in the stream; of a long text, its index.
     at: Id,
-    /// Length in bytes, or [`NOBODY`] where it is long.
-    len: Id,
+    /// Length in bytes, or [`LONG`] where it is kept.
+    len: u8,
+    /// Characters, where it is short.
+    characters: u8,
+    /// Bytes that a str takes for each character: 1, 2 or 4.
+    width: u8,
+}
+
+/// In the place of a length: the text is kept.
+const LONG: u8 = u8::MAX;
+
+/// A text that is longer than fits into a note.
+#[derive(Debug)]
+struct Kept<'d> {
+    text: Cow<'d, str>,
+    characters: u64,
+}
+
+/// The bytes of a bytes object.
+#[derive(Debug)]
+enum Blob<'d> {
+    /// They are here, or in the stream.
+    Bytes(Cow<'d, [u8]>),
+    /// The characters of a text are the bytes: not written until someone looks. Most data of protocol 2 is spelled so.
+    Latin1 {
+        text: Text,
+        bytes: OnceCell<Box<[u8]>>,
+    },
 }
 
 /// What the items of a span are to their node.
@@ -188,13 +216,16 @@ pub(super) struct Arena<'d> {
     pub(super) items: Vec<Note>,
     pub(super) nodes: Vec<Node>,
     pub(super) spans: Vec<Span>,
-    texts: Vec<Cow<'d, str>>,
-    blobs: Vec<Cow<'d, [u8]>>,
+    texts: Vec<Kept<'d>>,
+    blobs: Vec<Blob<'d>>,
     longs: Vec<Long<'d>>,
     complexes: Vec<(f64, f64)>,
     /// NaNs that were met.
     nans: Id,
 }
+
+/// Items that are copied one by one.
+const FEW: usize = 4;
 
 #[cold]
 fn full() -> Kind {
@@ -223,7 +254,12 @@ impl<'d> Arena<'d> {
         let start = id(self.items.len())?;
         let len = id(items.len())?;
         let node = id(self.nodes.len())?;
-        self.items.extend_from_slice(items);
+        // Most nodes are born with a few items: a copy of their number is a call.
+        if items.len() <= FEW {
+            self.items.extend(items.iter().copied());
+        } else {
+            self.items.extend_from_slice(items);
+        }
         self.nodes.push(Node {
             start,
             head: len,
@@ -339,7 +375,18 @@ impl<'d> Arena<'d> {
 
     /// The items that a tuple, or a container filled at once, was made with.
     pub(super) fn head(&self, node: Id) -> &[Note] {
-        self.parts(node).next().map_or(&[], |(_, items)| items)
+        let items = self.get(node).and_then(|node| {
+            let start = node.start as usize;
+            self.items.get(start..start + node.head as usize)
+        });
+        items.unwrap_or_default()
+    }
+
+    /// All that is in a node, if it is in one piece.
+    #[inline]
+    pub(super) fn whole(&self, node: Id) -> Option<&[Note]> {
+        let next = self.get(node)?.next;
+        (next == NOBODY).then(|| self.head(node))
     }
 
     /// Nesting of a value: 0 for an atom.
@@ -352,29 +399,81 @@ impl<'d> Arena<'d> {
 
     /// Keeps a str.
     pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
-        let at = id(self.texts.len())?;
-        self.texts.push(text);
-        Ok(Note::Str(Text { at, len: NOBODY }))
+        let spelled = size::characters(text.as_bytes());
+        self.text_of(text, spelled)
     }
 
-    /// A str that is short enough to stay where it is in the stream, and known to be UTF-8.
+    /// Keeps a str of so many characters, each of that width.
+    pub(super) fn text_of(
+        &mut self,
+        text: Cow<'d, str>,
+        (characters, width): (u64, u64),
+    ) -> Result<Note, Kind> {
+        let at = id(self.texts.len())?;
+        self.texts.push(Kept { text, characters });
+        let width = u8::try_from(width).unwrap_or(u8::MAX);
+        Ok(Note::Str(Text {
+            at,
+            len: LONG,
+            characters: 0,
+            width,
+        }))
+    }
+
+    /// A str that is short enough to stay where it is in the stream, and known to be UTF-8 of so many characters, each
+    /// of that width.
     #[inline]
-    pub(super) fn short_text(start: usize, len: usize) -> Option<Note> {
-        let (Ok(at), Ok(bytes)) = (Id::try_from(start), Id::try_from(len)) else {
+    pub(super) fn short_text(
+        start: usize,
+        bytes: usize,
+        (characters, width): (u64, u64),
+    ) -> Option<Note> {
+        if bytes > SHORT {
             return None;
-        };
-        (len <= SHORT).then_some(Note::Str(Text { at, len: bytes }))
+        }
+        Some(Note::Str(Text {
+            at: Id::try_from(start).ok()?,
+            len: u8::try_from(bytes).ok()?,
+            characters: u8::try_from(characters).ok()?,
+            width: u8::try_from(width).ok()?,
+        }))
+    }
+
+    /// Characters of a str.
+    #[inline]
+    pub(super) fn characters(&self, text: Text) -> u64 {
+        if text.len == LONG {
+            let kept = self.texts.get(text.at as usize);
+            return kept.map_or(0, |kept| kept.characters);
+        }
+        u64::from(text.characters)
+    }
+
+    /// Whether all characters of a str are below 256.
+    #[inline]
+    pub(super) fn is_latin1(text: Text) -> bool {
+        text.width == 1
     }
 
     /// What tells a text from every other place of the stream.
     pub(super) fn text_key(text: Text) -> u64 {
-        u64::from(text.at) << 32 | u64::from(text.len)
+        u64::from(text.at) << 8 | u64::from(text.len)
     }
 
     /// Keeps bytes.
     pub(super) fn blob(&mut self, bytes: Cow<'d, [u8]>) -> Result<Id, Kind> {
+        self.add_blob(Blob::Bytes(bytes))
+    }
+
+    /// Keeps the bytes that the characters of a str are: those of a str that is latin-1.
+    pub(super) fn latin1_blob(&mut self, text: Text) -> Result<Id, Kind> {
+        let bytes = OnceCell::new();
+        self.add_blob(Blob::Latin1 { text, bytes })
+    }
+
+    fn add_blob(&mut self, blob: Blob<'d>) -> Result<Id, Kind> {
         let index = id(self.blobs.len())?;
-        self.blobs.push(bytes);
+        self.blobs.push(blob);
         Ok(index)
     }
 
@@ -421,17 +520,34 @@ impl<'d> Arena<'d> {
 
     /// A str.
     pub(super) fn str(&self, text: Text) -> &str {
-        if text.len == NOBODY {
-            return self.texts.get(text.at as usize).map_or("", |text| text);
+        if text.len == LONG {
+            let kept = self.texts.get(text.at as usize);
+            return kept.map_or("", |kept| &kept.text);
         }
         let start = text.at as usize;
-        let bytes = self.data.get(start..start + text.len as usize);
+        let bytes = self.data.get(start..start + usize::from(text.len));
         std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 
     /// Bytes by their index.
     pub(super) fn bytes(&self, index: Id) -> &[u8] {
-        self.blobs.get(index as usize).map_or(&[], |bytes| bytes)
+        match self.blobs.get(index as usize) {
+            Some(Blob::Bytes(bytes)) => bytes,
+            Some(Blob::Latin1 { text, bytes }) => bytes.get_or_init(|| {
+                let byte = |char| u8::try_from(char).unwrap_or(b'?');
+                self.str(*text).chars().map(byte).collect()
+            }),
+            None => &[],
+        }
+    }
+
+    /// How many bytes there are.
+    pub(super) fn bytes_len(&self, index: Id) -> u64 {
+        match self.blobs.get(index as usize) {
+            Some(Blob::Bytes(bytes)) => bytes.len() as u64,
+            Some(Blob::Latin1 { text, .. }) => self.characters(*text),
+            None => 0,
+        }
     }
 
     /// A long int by its index.

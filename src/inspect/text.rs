@@ -14,21 +14,24 @@ impl<'d> NoteWorld<'d> {
     #[inline(always)]
     pub(super) fn note_unicode(&mut self, budget: &mut Budget, utf8: &[u8]) -> Noted {
         let ascii = utf8.is_ascii();
-        budget.memory(if ascii {
-            size::ASCII + utf8.len() as u64
+        let spelled = if ascii {
+            budget.memory(size::ASCII + utf8.len() as u64)?;
+            (utf8.len() as u64, 1)
         } else {
-            size::text(utf8)
-        })?;
+            let (characters, width) = size::characters(utf8);
+            budget.memory(size::TEXT + characters * width)?;
+            (characters, width)
+        };
         if let Some(start) = self.offset(utf8)
+            && let Some(short) = Arena::short_text(start, utf8.len(), spelled)
             && (ascii || std::str::from_utf8(utf8).is_ok())
-            && let Some(short) = Arena::short_text(start, utf8.len())
         {
             return Ok(short);
         }
         if let Some(bytes) = self.borrowed(utf8)
             && let Ok(text) = std::str::from_utf8(bytes)
         {
-            return Ok(self.notes.text(Cow::Borrowed(text))?);
+            return Ok(self.notes.text_of(Cow::Borrowed(text), spelled)?);
         }
         if text::check_utf8(utf8)? {
             let owned = String::from_utf8_lossy(utf8).into_owned();
@@ -80,7 +83,7 @@ impl<'d> NoteWorld<'d> {
     /// A str of ASCII that is charged for already.
     fn ascii(&mut self, bytes: &[u8]) -> Noted {
         if let Some(start) = self.offset(bytes)
-            && let Some(short) = Arena::short_text(start, bytes.len())
+            && let Some(short) = Arena::short_text(start, bytes.len(), (bytes.len() as u64, 1))
         {
             return Ok(short);
         }

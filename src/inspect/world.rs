@@ -153,6 +153,9 @@ impl World for NoteWorld<'_> {
         let mut depth = 0;
         let mut unsettled = false;
         for item in items.iter() {
+            if item.is_atom() {
+                continue;
+            }
             depth = depth.max(self.notes.depth(*item));
             match *item {
                 Note::Global(_) | Note::Constructor(_) => unsettled = true,

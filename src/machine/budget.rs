@@ -113,7 +113,13 @@ pub mod size {
     /// A set's share of a table per entry.
     pub const SET_ITEM: u64 = 64;
     /// A str of UTF-8 that is not ASCII: its widest character decides the width of all.
+    #[inline]
     pub fn text(utf8: &[u8]) -> u64 {
+        let (characters, width) = characters(utf8);
+        TEXT + characters * width
+    }
+    /// The characters of UTF-8, and the bytes that each takes in a str.
+    pub fn characters(utf8: &[u8]) -> (u64, u64) {
         let mut characters = 0;
         let mut widest = 0;
         for byte in utf8 {
@@ -125,7 +131,7 @@ pub mod size {
             0xc4..=0xef => 2,
             _ => 4,
         };
-        TEXT + characters * width
+        (characters, width)
     }
     /// A reference: an item of a list or tuple, a slot of the memo.
     pub const REFERENCE: u64 = 16;

@@ -114,6 +114,7 @@ impl Kind {
 
     fn admits<L: Look>(&self, look: &L, value: &L::Value) -> bool {
         match self {
+            Kind::Any => true,
             Kind::Either(kinds) => kinds.iter().any(|kind| kind.admits(look, value)),
             Kind::Tuple(Some(item))
             | Kind::List(Some(item))
@@ -144,6 +145,14 @@ pub(super) struct Signature {
 }
 
 impl Signature {
+    fn looks_inside(&self) -> bool {
+        let positional = self.required.iter().chain(&self.optional);
+        positional
+            .chain(&self.rest)
+            .chain(&self.keywords)
+            .any(Kind::looks_inside)
+    }
+
     fn admits<L: Look>(&self, look: &L, args: &[L::Value], kwargs: &[L::Value]) -> bool {
         if args.len() < self.required.len() {
             return false;
@@ -176,33 +185,37 @@ impl Signature {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Contract {
     alternatives: Vec<Signature>,
+    /// Whether any of them looks at the items of a container: asked at every call.
+    looks_inside: bool,
 }
 
 impl Contract {
     /// Reads a contract from its text.
     pub fn parse(text: &str) -> Result<Contract, ContractError> {
-        let mut alternatives = parse::signatures(text)?;
+        Ok(Contract::of(parse::signatures(text)?))
+    }
+
+    fn of(mut alternatives: Vec<Signature>) -> Contract {
         alternatives.sort();
         alternatives.dedup();
-        Ok(Contract { alternatives })
+        Contract {
+            looks_inside: alternatives.iter().any(Signature::looks_inside),
+            alternatives,
+        }
     }
 
     /// `(*any, **any)`.
     pub fn anything() -> Contract {
-        Contract {
-            alternatives: vec![Signature {
-                rest: Some(Kind::Any),
-                keywords: Some(Kind::Any),
-                ..Signature::default()
-            }],
-        }
+        Contract::of(vec![Signature {
+            rest: Some(Kind::Any),
+            keywords: Some(Kind::Any),
+            ..Signature::default()
+        }])
     }
 
     /// `()`.
     pub fn no_arguments() -> Contract {
-        Contract {
-            alternatives: vec![Signature::default()],
-        }
+        Contract::of(vec![Signature::default()])
     }
 
     /// What either of the two allows.
@@ -210,20 +223,12 @@ impl Contract {
     pub fn union(&self, other: &Contract) -> Contract {
         let mut alternatives = self.alternatives.clone();
         alternatives.extend(other.alternatives.iter().cloned());
-        alternatives.sort();
-        alternatives.dedup();
-        Contract { alternatives }
+        Contract::of(alternatives)
     }
 
     /// Whether checking looks at every item of a container, and so costs its length.
     pub(super) fn looks_inside(&self) -> bool {
-        self.alternatives.iter().any(|signature| {
-            let positional = signature.required.iter().chain(&signature.optional);
-            positional
-                .chain(&signature.rest)
-                .chain(&signature.keywords)
-                .any(Kind::looks_inside)
-        })
+        self.looks_inside
     }
 
     /// Holds the arguments against the contract; `kwargs` is flattened key,
