@@ -247,7 +247,7 @@ impl<'py> PyWorld<'_, 'py> {
     /// else is somebody else's.
     fn returned(&mut self, object: Bound<'py, PyAny>) -> Value {
         if let Some(id) = self.entry_of_type(object.get_type_ptr() as usize) {
-            return Value::new(object, Tag::Fresh, id.0);
+            return self.made(object, id);
         }
         let mutable = object.is_exact_instance_of::<pyo3::types::PyList>()
             || object.is_exact_instance_of::<PyDict>()

@@ -2,7 +2,6 @@
 //!
 //! What is imported is the policy's own spelling, never the stream's. Objects are kept with the policy.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 use pyo3::exceptions::{PyAttributeError, PyImportError};
@@ -11,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyModule, PyType};
 
 use super::ffi::{Shelf, Tag, Value};
+use super::look::AddressMap;
 use super::shape::Shape;
 use super::{Cause, Desk, Fault, PyWorld};
 use crate::error::Kind;
@@ -31,7 +31,7 @@ pub struct Resolved {
 #[derive(Default)]
 pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
-    by_address: Mutex<HashMap<usize, EntryId>>,
+    by_address: Mutex<AddressMap<EntryId>>,
     /// What the last load left for the next: a machine and a desk.
     spare: Shelf<Box<Spare>>,
 }

@@ -1,5 +1,8 @@
 //! How the policy sees Python objects: by exact type, and by what this stream made of them.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyFrozenSet,
@@ -10,6 +13,33 @@ use super::ffi::{self, Tag, Value, Whole};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
 use crate::policy::{EntryId, Look, Meaning, View};
+
+/// The hash of an address, for tables of classes: no stream chooses where a class of the policy lies, and the keyed
+/// default takes a hundred instructions more, at every call.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct AddressHash(u64);
+
+impl Hasher for AddressHash {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.0 ^ address as u64).wrapping_mul(ODD);
+        // A table goes by the low bits and the highest seven.
+        self.0 = mixed ^ mixed >> 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A table from addresses.
+pub type AddressMap<V> = HashMap<usize, V, BuildHasherDefault<AddressHash>>;
 
 impl Look for PyWorld<'_, '_> {
     type Value = Value;

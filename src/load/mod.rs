@@ -154,7 +154,7 @@ pub enum Symbol {
 pub struct Desk {
     symbols: Vec<Symbol>,
     /// Entries by the address of a class that instances were made of.
-    types: HashMap<usize, EntryId>,
+    types: look::AddressMap<EntryId>,
     last_type: (usize, EntryId),
     /// The entry whose instance was filled last, and how: it was judged, and runs no code.
     filled: Option<(EntryId, Filling)>,
@@ -184,7 +184,7 @@ impl Default for Desk {
     fn default() -> Self {
         Self {
             symbols: Vec::new(),
-            types: HashMap::new(),
+            types: look::AddressMap::default(),
             last_type: NO_TYPE,
             filled: None,
             quick: instances::Quick::default(),
