@@ -6,10 +6,32 @@ use super::note::{self, Arena, Note, Part};
 use super::world::NoteWorld;
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::residues;
-use crate::policy::{EntryId, Look, Meaning, Native, View};
+use crate::policy::{EntryId, Form, Look, Meaning, Native, View};
 
 impl Look for NoteWorld<'_> {
     type Value = Note;
+
+    #[inline]
+    fn form(&self, v: &Note) -> Form {
+        match *v {
+            Note::None => Form::None,
+            Note::Bool(_) => Form::Bool,
+            Note::Int(_) | Note::Long(_) => Form::Int,
+            Note::Float(_) | Note::Nan(_) => Form::Float,
+            Note::Complex(_) => Form::Complex,
+            Note::Str(_) | Note::Surrogates(_) => Form::Str,
+            Note::Bytes(_) => Form::Bytes,
+            Note::ByteArray(_) => Form::ByteArray,
+            Note::Tuple(_) => Form::Tuple,
+            Note::List(_) => Form::List,
+            Note::Dict(_) => Form::Dict,
+            Note::Set(_) => Form::Set,
+            Note::FrozenSet(_) => Form::FrozenSet,
+            // These may have no entry.
+            Note::Global(_) | Note::Made { .. } => self.view(v).form(),
+            Note::Constructor(_) | Note::External(_) | Note::Encoded(_) | Note::Hole => Form::Other,
+        }
+    }
 
     fn view<'v>(&'v self, v: &'v Note) -> View<'v> {
         let notes = &self.notes;

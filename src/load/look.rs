@@ -12,7 +12,7 @@ use pyo3::types::{
 use super::ffi::{self, Tag, Value, Whole};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
-use crate::policy::{EntryId, Look, Meaning, View};
+use crate::policy::{EntryId, Form, Look, Meaning, View};
 
 /// The hash of an address, for tables of classes: no stream chooses where a class of the policy lies, and the keyed
 /// default takes a hundred instructions more, at every call.
@@ -43,6 +43,20 @@ pub type AddressMap<V> = HashMap<usize, V, BuildHasherDefault<AddressHash>>;
 
 impl Look for PyWorld<'_, '_> {
     type Value = Value;
+
+    #[inline]
+    fn form(&self, value: &Value) -> Form {
+        match value.tag() {
+            Tag::Global => Form::Global,
+            Tag::Made | Tag::Fresh => Form::Made,
+            Tag::External => Form::Other,
+            Tag::Symbol => self.view(value).form(),
+            Tag::List => Form::List,
+            Tag::Dict => Form::Dict,
+            Tag::Set => Form::Set,
+            Tag::Plain | Tag::Free => form_of(value.bound(self.py)),
+        }
+    }
 
     fn view<'v>(&'v self, value: &'v Value) -> View<'v> {
         match value.tag() {
@@ -268,6 +282,23 @@ fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {
         View::Complex
     } else {
         View::Other
+    }
+}
+
+/// The form of [`view_object`]: the type alone, no text decoded and no digit counted.
+fn form_of(object: &Bound<'_, PyAny>) -> Form {
+    if object.is_exact_instance_of::<PyString>() {
+        Form::Str
+    } else if object.is_exact_instance_of::<PyInt>() {
+        Form::Int
+    } else if object.is_exact_instance_of::<PyBytes>() {
+        Form::Bytes
+    } else if object.is_exact_instance_of::<PyTuple>() {
+        Form::Tuple
+    } else if object.is_none() {
+        Form::None
+    } else {
+        view_object(object).form()
     }
 }
 
