@@ -81,6 +81,9 @@ impl NoteWorld<'_> {
         callable: Note,
         args: Note,
     ) -> Noted {
+        if let Some((entry, args)) = self.opaque_call(callable, args) {
+            return self.use_briefly(budget, entry, args, Rights::CALL);
+        }
         match self.arguments(site, budget, args)? {
             Some(args) => self.call_items(site, budget, callable, args.items()),
             None => self.nothing(self.user(callable), &[], 1),
@@ -96,6 +99,9 @@ impl NoteWorld<'_> {
         args: Note,
         kwargs: Option<Note>,
     ) -> Noted {
+        if let (Some((entry, args)), None) = (self.opaque_call(class, args), kwargs) {
+            return self.use_briefly(budget, entry, args, Rights::NEW);
+        }
         let Some(args) = self.arguments(site, budget, args)? else {
             return self.nothing(self.user(class), &[], 1);
         };
@@ -116,6 +122,56 @@ impl NoteWorld<'_> {
             .flat_map(|(key, value)| [key, value])
             .collect();
         self.new_items(site, budget, class, args.items(), Some(&flat))
+    }
+
+    /// The entry and the tuple of arguments of a call whose result is opaque.
+    #[inline]
+    fn opaque_call(&self, callable: Note, args: Note) -> Option<(EntryId, Id)> {
+        match (callable, args) {
+            (Note::Global(index), Note::Tuple(args)) => {
+                let entry = self.uses.entry(index)?;
+                self.is_opaque(entry).then_some((entry, args))
+            }
+            _ => None,
+        }
+    }
+
+    /// As [`Self::use_name`] with the items of a tuple, which stay where they are: charged, judged and settled alike.
+    fn use_briefly(
+        &mut self,
+        budget: &mut Budget,
+        entry: EntryId,
+        args: Id,
+        right: Rights,
+    ) -> Noted {
+        if self.uses.is_decided() {
+            return Err(decided());
+        }
+        let items = self.notes.head(args);
+        budget.memory(items.len() as u64 * size::REFERENCE)?;
+        let depth = items.iter().map(|arg| self.notes.depth(*arg)).max();
+        let depth = depth.unwrap_or(0) + 1;
+        budget.depth(depth)?;
+        if self.policy.entry(entry).reads_arguments() {
+            self.charge(budget, items)?;
+        }
+        let attempt = match right {
+            Rights::NEW => Attempt::New(items),
+            _ => Attempt::Call(items),
+        };
+        if self.policy.judge(self, entry, attempt).is_err() {
+            self.uses.refuse_briefly();
+            return Err(decided());
+        }
+        // Instances among them were settled when the tuple was made.
+        if self.notes.get(args).is_some_and(|tuple| tuple.unsettled) {
+            let mut at = 0;
+            while let Some(arg) = self.notes.head(args).get(at).copied() {
+                self.settle(arg);
+                at += 1;
+            }
+        }
+        self.instance_of(entry, (entry.0, NOBODY), &[], depth, false)
     }
 
     /// The items of an argument tuple, charged before they are copied.
@@ -141,10 +197,10 @@ impl NoteWorld<'_> {
         for arg in args {
             let bytes = match *arg {
                 Note::Str(text) => self.notes.characters(text),
-                Note::Bytes(index)
-                | Note::ByteArray(index)
-                | Note::Surrogates(index)
-                | Note::Encoded(index) => self.notes.bytes_len(index),
+                Note::Bytes(data)
+                | Note::ByteArray(data)
+                | Note::Surrogates(data)
+                | Note::Encoded(data) => self.notes.bytes_len(data),
                 Note::Long(index) => self.notes.get_long(index).map_or(0, |long| long.bits / 8),
                 Note::Tuple(node)
                 | Note::List(node)

@@ -51,8 +51,8 @@ impl Look for NoteWorld<'_> {
                     bits: long.bits,
                     negative: long.is_negative(),
                 }),
-            Note::Bytes(index) => View::Bytes(notes.bytes(index)),
-            Note::ByteArray(index) => View::ByteArray(notes.bytes_len(index) as usize),
+            Note::Bytes(data) => View::Bytes(notes.bytes(data)),
+            Note::ByteArray(data) => View::ByteArray(notes.bytes_len(data) as usize),
             Note::Tuple(node) => View::Tuple(len(node)),
             Note::List(node) => View::List(len(node)),
             Note::Dict(node) => View::Dict(len(node) / 2),
@@ -173,7 +173,7 @@ impl NoteWorld<'_> {
     fn key(&self, key: Note) -> Option<Key<'_>> {
         match key {
             Note::Str(index) => Some(Key::Str(self.notes.str(index))),
-            Note::Bytes(index) => Some(Key::Bytes(self.notes.bytes(index))),
+            Note::Bytes(data) => Some(Key::Bytes(self.notes.bytes(data))),
             Note::Int(value) => Some(Key::Int(value)),
             Note::Bool(value) => Some(Key::Int(i64::from(value))),
             _ => None,

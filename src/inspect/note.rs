@@ -37,16 +37,16 @@ pub(super) enum Note {
     Complex(Id),
     /// A str.
     Str(Text),
-    /// A str with lone surrogates: an index of `blobs`.
-    Surrogates(Id),
-    /// A Python 2 `str` in an encoding that only the loader knows: an index of `blobs`.
-    Encoded(Id),
+    /// A str with lone surrogates.
+    Surrogates(Data),
+    /// A Python 2 `str` in an encoding that only the loader knows.
+    Encoded(Data),
     /// A longer int: an index of `longs`.
     Long(Id),
-    /// A bytes object: an index of `blobs`.
-    Bytes(Id),
-    /// A bytearray: an index of `blobs`.
-    ByteArray(Id),
+    /// A bytes object.
+    Bytes(Data),
+    /// A bytearray.
+    ByteArray(Data),
     /// An exact tuple.
     Tuple(Id),
     /// An exact list.
@@ -123,6 +123,29 @@ pub(super) struct Text {
     characters: u8,
     /// Bytes that a str takes for each character: 1, 2 or 4.
     width: u8,
+}
+
+/// Where bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Data {
+    /// Offset in the stream; of others, their index in `blobs`.
+    at: Id,
+    /// Their number, or [`NOBODY`] where they are kept.
+    len: Id,
+}
+
+impl Data {
+    /// Bytes of the stream, as far as a note can tell where they are.
+    #[inline]
+    pub(super) fn here(start: usize, len: usize) -> Option<Self> {
+        let (at, len) = (Id::try_from(start).ok()?, Id::try_from(len).ok()?);
+        (len != NOBODY).then_some(Self { at, len })
+    }
+
+    /// What tells them from all others.
+    pub(super) fn key(self) -> u64 {
+        u64::from(self.at) << 32 | u64::from(self.len)
+    }
 }
 
 /// In the place of a length: the text is kept.
@@ -461,20 +484,20 @@ impl<'d> Arena<'d> {
     }
 
     /// Keeps bytes.
-    pub(super) fn blob(&mut self, bytes: Cow<'d, [u8]>) -> Result<Id, Kind> {
+    pub(super) fn blob(&mut self, bytes: Cow<'d, [u8]>) -> Result<Data, Kind> {
         self.add_blob(Blob::Bytes(bytes))
     }
 
     /// Keeps the bytes that the characters of a str are: those of a str that is latin-1.
-    pub(super) fn latin1_blob(&mut self, text: Text) -> Result<Id, Kind> {
+    pub(super) fn latin1_blob(&mut self, text: Text) -> Result<Data, Kind> {
         let bytes = OnceCell::new();
         self.add_blob(Blob::Latin1 { text, bytes })
     }
 
-    fn add_blob(&mut self, blob: Blob<'d>) -> Result<Id, Kind> {
-        let index = id(self.blobs.len())?;
+    fn add_blob(&mut self, blob: Blob<'d>) -> Result<Data, Kind> {
+        let at = id(self.blobs.len())?;
         self.blobs.push(blob);
-        Ok(index)
+        Ok(Data { at, len: NOBODY })
     }
 
     /// A float.
@@ -529,9 +552,14 @@ impl<'d> Arena<'d> {
         std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 
-    /// Bytes by their index.
-    pub(super) fn bytes(&self, index: Id) -> &[u8] {
-        match self.blobs.get(index as usize) {
+    /// The bytes.
+    pub(super) fn bytes(&self, data: Data) -> &[u8] {
+        if data.len != NOBODY {
+            let start = data.at as usize;
+            let here = self.data.get(start..start + data.len as usize);
+            return here.unwrap_or_default();
+        }
+        match self.blobs.get(data.at as usize) {
             Some(Blob::Bytes(bytes)) => bytes,
             Some(Blob::Latin1 { text, bytes }) => bytes.get_or_init(|| {
                 let byte = |char| u8::try_from(char).unwrap_or(b'?');
@@ -542,8 +570,11 @@ impl<'d> Arena<'d> {
     }
 
     /// How many bytes there are.
-    pub(super) fn bytes_len(&self, index: Id) -> u64 {
-        match self.blobs.get(index as usize) {
+    pub(super) fn bytes_len(&self, data: Data) -> u64 {
+        if data.len != NOBODY {
+            return u64::from(data.len);
+        }
+        match self.blobs.get(data.at as usize) {
             Some(Blob::Bytes(bytes)) => bytes.len() as u64,
             Some(Blob::Latin1 { text, .. }) => self.characters(*text),
             None => 0,

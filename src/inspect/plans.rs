@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::calls::Noted;
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{Data, Id, NOBODY, Note, Part};
 use super::world::{NoteWorld, Stop};
 use crate::machine::budget::{Budget, size};
 use crate::machine::world::Site;
@@ -165,16 +165,16 @@ impl NoteWorld<'_> {
     }
 
     /// The bytes of a bytes object, or of a str whose characters are all below 256.
-    fn latin1(&mut self, budget: &mut Budget, source: Option<Note>) -> Result<Id, Stop> {
+    fn latin1(&mut self, budget: &mut Budget, source: Option<Note>) -> Result<Data, Stop> {
         match source {
             Some(Note::Str(text)) => {
                 budget.memory(self.notes.characters(text))?;
                 Ok(self.notes.latin1_blob(text)?)
             }
             // They never change, so both may have them.
-            Some(Note::Bytes(index)) => {
-                budget.memory(self.notes.bytes_len(index))?;
-                Ok(index)
+            Some(Note::Bytes(data)) => {
+                budget.memory(self.notes.bytes_len(data))?;
+                Ok(data)
             }
             _ => Ok(self.notes.blob(Cow::Borrowed(&[]))?),
         }

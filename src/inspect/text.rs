@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::Encoding;
 use super::calls::Noted;
-use super::note::{Arena, Note};
-use super::world::NoteWorld;
+use super::note::{Arena, Data, Note};
+use super::world::{NoteWorld, Stop};
 use crate::machine::budget::{Budget, size};
 use crate::stream::text;
 
@@ -13,7 +13,22 @@ impl<'d> NoteWorld<'d> {
     /// A str of UTF-8, as its opcode has it.
     #[inline(always)]
     pub(super) fn note_unicode(&mut self, budget: &mut Budget, utf8: &[u8]) -> Noted {
-        let ascii = utf8.is_ascii();
+        // Nearly all text is short and ASCII, and known to be a str by that: not a call (0.8 times the instructions).
+        let length = utf8.len() as u64;
+        if let Some(start) = self.offset(utf8)
+            && let Some(short) = Arena::short_text(start, utf8.len(), (length, 1))
+            && text::is_ascii(utf8)
+        {
+            budget.memory(size::ASCII + length)?;
+            return Ok(short);
+        }
+        self.note_other(budget, utf8)
+    }
+
+    /// A str that is long or not ASCII, or that is not in the stream as it is.
+    #[inline(never)]
+    fn note_other(&mut self, budget: &mut Budget, utf8: &[u8]) -> Noted {
+        let ascii = text::is_ascii(utf8);
         let spelled = if ascii {
             budget.memory(size::ASCII + utf8.len() as u64)?;
             (utf8.len() as u64, 1)
@@ -92,6 +107,17 @@ impl<'d> NoteWorld<'d> {
             Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         };
         Ok(self.notes.text(text)?)
+    }
+
+    /// Bytes, where they are in the stream or kept.
+    #[inline]
+    pub(super) fn data_of(&mut self, bytes: &[u8]) -> Result<Data, Stop> {
+        let here = self.offset(bytes);
+        if let Some(data) = here.and_then(|start| Data::here(start, bytes.len())) {
+            return Ok(data);
+        }
+        let kept = self.keep(bytes);
+        Ok(self.notes.blob(kept)?)
     }
 
     /// The bytes where they are in the stream, or a copy.

@@ -130,7 +130,7 @@ impl World for NoteWorld<'_> {
         Ok(self.notes.float(value)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
         self.note_unicode(budget, utf8)
     }
@@ -140,13 +140,11 @@ impl World for NoteWorld<'_> {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
-        let kept = self.keep(bytes);
-        Ok(Note::Bytes(self.notes.blob(kept)?))
+        Ok(Note::Bytes(self.data_of(bytes)?))
     }
 
     fn bytearray(&mut self, bytes: &[u8]) -> Made<Self> {
-        let kept = self.keep(bytes);
-        Ok(Note::ByteArray(self.notes.blob(kept)?))
+        Ok(Note::ByteArray(self.data_of(bytes)?))
     }
 
     fn tuple(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
