@@ -154,8 +154,28 @@ const LONG: u8 = u8::MAX;
 /// A text that is longer than fits into a note.
 #[derive(Debug)]
 struct Kept<'d> {
-    text: Cow<'d, str>,
+    text: Written<'d>,
     characters: u64,
+}
+
+/// The characters of a text that is kept.
+#[derive(Debug)]
+enum Written<'d> {
+    /// They are here, or in the stream.
+    Text(Cow<'d, str>),
+    /// UTF-8 in the stream, decoded when someone looks.
+    Utf8(&'d [u8], OnceCell<&'d str>),
+}
+
+impl Written<'_> {
+    fn str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Utf8(bytes, text) => {
+                text.get_or_init(|| std::str::from_utf8(bytes).unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// The bytes of a bytes object.
@@ -423,13 +443,17 @@ impl<'d> Arena<'d> {
     /// Keeps a str.
     pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
         let spelled = size::characters(text.as_bytes());
-        self.text_of(text, spelled)
+        self.written(Written::Text(text), spelled)
     }
 
-    /// Keeps a str of so many characters, each of that width.
-    pub(super) fn text_of(
+    /// Keeps bytes that are known to be UTF-8 of so many characters, each of that width.
+    pub(super) fn utf8(&mut self, bytes: &'d [u8], spelled: (u64, u64)) -> Result<Note, Kind> {
+        self.written(Written::Utf8(bytes, OnceCell::new()), spelled)
+    }
+
+    fn written(
         &mut self,
-        text: Cow<'d, str>,
+        text: Written<'d>,
         (characters, width): (u64, u64),
     ) -> Result<Note, Kind> {
         let at = id(self.texts.len())?;
@@ -545,7 +569,7 @@ impl<'d> Arena<'d> {
     pub(super) fn str(&self, text: Text) -> &str {
         if text.len == LONG {
             let kept = self.texts.get(text.at as usize);
-            return kept.map_or("", |kept| &kept.text);
+            return kept.map_or("", |kept| kept.text.str());
         }
         let start = text.at as usize;
         let bytes = self.data.get(start..start + usize::from(text.len));

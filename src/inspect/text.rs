@@ -37,16 +37,19 @@ impl<'d> NoteWorld<'d> {
             budget.memory(size::TEXT + characters * width)?;
             (characters, width)
         };
+        let decodes = || match spelled {
+            _ if ascii => true,
+            (_, 1) => text::is_latin1_utf8(utf8),
+            _ => std::str::from_utf8(utf8).is_ok(),
+        };
         if let Some(start) = self.offset(utf8)
-            && let Some(short) = Arena::short_text(start, utf8.len(), spelled)
-            && (ascii || std::str::from_utf8(utf8).is_ok())
+            && let Some(bytes) = self.data.get(start..start + utf8.len())
+            && decodes()
         {
-            return Ok(short);
-        }
-        if let Some(bytes) = self.borrowed(utf8)
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            return Ok(self.notes.text_of(Cow::Borrowed(text), spelled)?);
+            return Ok(match Arena::short_text(start, utf8.len(), spelled) {
+                Some(short) => short,
+                None => self.notes.utf8(bytes, spelled)?,
+            });
         }
         if text::check_utf8(utf8)? {
             let owned = String::from_utf8_lossy(utf8).into_owned();
