@@ -114,6 +114,13 @@ impl Look for NoteWorld<'_> {
             .all(|item| test(self.view(item)))
     }
 
+    fn all_forms(&self, v: &Note, test: &mut dyn FnMut(Form) -> bool) -> bool {
+        match v.node().and_then(|node| self.notes.whole(node)) {
+            Some(items) => items.iter().all(|item| test(self.form(item))),
+            None => self.all(v, &mut |view| test(view.form())),
+        }
+    }
+
     fn timedelta(&self, v: &Note) -> Option<(i32, i32, i32)> {
         let Note::Made { node, .. } = *v else {
             return None;

@@ -154,14 +154,15 @@ impl Brief {
 
     /// The entries that were named.
     pub(super) fn entries(&self) -> Vec<EntryId> {
-        let words = (0..).step_by(64).zip(&self.named);
-        words
-            .flat_map(|(first, bits)| {
-                (0..64)
-                    .filter(move |at| bits >> at & 1 == 1)
-                    .map(move |at| EntryId(first + at))
-            })
-            .collect()
+        let mut entries = Vec::new();
+        for (first, bits) in (0..).step_by(64).zip(&self.named) {
+            let mut left = *bits;
+            while left != 0 {
+                entries.push(EntryId(first + left.trailing_zeros()));
+                left &= left - 1;
+            }
+        }
+        entries
     }
 }
 

@@ -129,6 +129,20 @@ impl Look for PyWorld<'_, '_> {
         }
     }
 
+    fn all_forms(&self, value: &Value, test: &mut dyn FnMut(Form) -> bool) -> bool {
+        if value.has_object()
+            && let Ok(tuple) = value.bound(self.py).cast_exact::<PyTuple>()
+        {
+            return tuple.iter_borrowed().all(|item| {
+                test(match plain_form(&item) {
+                    Some(form) => form,
+                    None => self.form(&self.classify(item.to_owned())),
+                })
+            });
+        }
+        self.all(value, &mut |view| test(view.form()))
+    }
+
     fn timedelta(&self, value: &Value) -> Option<(i32, i32, i32)> {
         if !value.has_object() {
             return None;
@@ -287,7 +301,13 @@ fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {
 
 /// The form of [`view_object`]: the type alone, no text decoded and no digit counted.
 fn form_of(object: &Bound<'_, PyAny>) -> Form {
-    if object.is_exact_instance_of::<PyString>() {
+    plain_form(object).unwrap_or_else(|| view_object(object).form())
+}
+
+/// The form of what arguments mostly are.
+#[inline]
+fn plain_form(object: &Bound<'_, PyAny>) -> Option<Form> {
+    Some(if object.is_exact_instance_of::<PyString>() {
         Form::Str
     } else if object.is_exact_instance_of::<PyInt>() {
         Form::Int
@@ -298,8 +318,8 @@ fn form_of(object: &Bound<'_, PyAny>) -> Form {
     } else if object.is_none() {
         Form::None
     } else {
-        view_object(object).form()
-    }
+        return None;
+    })
 }
 
 fn view_int(int: &Bound<'_, PyInt>) -> View<'static> {

@@ -114,6 +114,11 @@ pub trait Look {
     /// or every key and value of a dict. Not nested.
     fn all(&self, v: &Self::Value, test: &mut dyn FnMut(View<'_>) -> bool) -> bool;
 
+    /// As [`Look::all`], of forms.
+    fn all_forms(&self, v: &Self::Value, test: &mut dyn FnMut(Form) -> bool) -> bool {
+        self.all(v, &mut |view| test(view.form()))
+    }
+
     /// Days, seconds and microseconds of an exact `datetime.timedelta` made by
     /// this stream.
     fn timedelta(&self, v: &Self::Value) -> Option<(i32, i32, i32)>;

@@ -114,16 +114,37 @@ impl Kind {
         }
     }
 
+    #[inline]
     fn admits<L: Look>(&self, look: &L, value: &L::Value) -> bool {
         match self {
             Kind::Any => true,
+            Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Either(_)
+            | Kind::Tuple(Some(_))
+            | Kind::List(Some(_))
+            | Kind::Dict(Some(_))
+            | Kind::Set(Some(_))
+            | Kind::FrozenSet(Some(_)) => self.admits_content(look, value),
+            _ => self.admits_form(look.form(value)),
+        }
+    }
+
+    /// As [`Kind::admits`], for kinds that say something of the content.
+    fn admits_content<L: Look>(&self, look: &L, value: &L::Value) -> bool {
+        match self {
             Kind::Either(kinds) => kinds.iter().any(|kind| kind.admits(look, value)),
             Kind::Tuple(Some(item))
             | Kind::List(Some(item))
             | Kind::Set(Some(item))
             | Kind::FrozenSet(Some(item)) => {
                 self.admits_form(look.form(value))
-                    && look.all(value, &mut |view| item.admits_shape(view))
+                    && match **item {
+                        Kind::Text(_) | Kind::Number(_) | Kind::Either(_) => {
+                            look.all(value, &mut |view| item.admits_shape(view))
+                        }
+                        _ => look.all_forms(value, &mut |form| item.admits_form(form)),
+                    }
             }
             Kind::Dict(Some(pair)) => {
                 let (key, item) = &**pair;
@@ -132,8 +153,7 @@ impl Kind {
                         key.admits_shape(look.view(k)) && item.admits_shape(look.view(v))
                     })
             }
-            Kind::Text(_) | Kind::Number(_) => self.admits_shape(look.view(value)),
-            _ => self.admits_form(look.form(value)),
+            _ => self.admits_shape(look.view(value)),
         }
     }
 }
