@@ -106,7 +106,18 @@ impl Writer {
 
     /// A call with arguments of a form that some contract takes.
     fn fitting_call(&mut self, depth: u32) {
-        let (name, args) = match self.pick(6) {
+        if self.pick(3) == 0 {
+            self.put(&global("m", "Open"));
+            if self.pick(3) == 0 {
+                // A name among the arguments, which may be one that is no value.
+                self.name();
+                self.put(&cat(&[NONE, TUPLE2]));
+            } else {
+                self.tuple(depth);
+            }
+            return self.called();
+        }
+        let (name, args) = match self.pick(5) {
             0 => (NAMES[0], cat(&[&int(1), &int(2), &int(3), TUPLE2, TUPLE2])),
             1 => (NAMES[0], cat(&[&global("m", "Open"), NONE, TUPLE2])),
             2 => (
@@ -114,15 +125,14 @@ impl Writer {
                 cat(&[EMPTY_LIST, MARK, &text("x"), b"e", &text("one"), TUPLE2]),
             ),
             3 => (NAMES[6], cat(&[&text("é"), &text("latin1"), TUPLE2])),
-            4 => (NAMES[5], cat(&[&raw(b"\x07\xe4\x01\x02"), TUPLE1])),
-            _ => {
-                self.put(&global("m", "Open"));
-                self.tuple(depth);
-                self.put(REDUCE);
-                return;
-            }
+            _ => (NAMES[5], cat(&[&raw(b"\x07\xe4\x01\x02"), TUPLE1])),
         };
         self.put(&cat(&[&global(name.0, name.1), &args]));
+        self.called();
+    }
+
+    /// REDUCE, behind a tuple that may be in the memo.
+    fn called(&mut self) {
         if self.pick(2) == 0 {
             self.memoize();
         }
