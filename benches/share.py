@@ -3,10 +3,10 @@
     python benches/share.py [--only ROW ...] [--protocol N ...] [--rounds N] [--quick]
 
 Where an allowed class or function could run code, `picklist.safe_loads` has the whole stream
-inspected first.  The extension counts how often it did and how long that took, on the clock, within
-the loads themselves; a build with the feature ``testing`` does, and only there there is anything to
-print.  The share is that time divided by the time of the same loads, the median of the rounds.  Rows
-that need no inspection are left out, and looking at the clock, some 50 ns a load, is part of both.
+inspected first.  A build with the feature ``testing`` counts how often it did and how long that
+took, by the clock, within the loads themselves.  The share is that time divided by the time of the
+same loads, the median of the rounds.  Rows that need no inspection are left out.  Looking at the
+clock is part of both times: some 50 ns a load.
 """
 
 from __future__ import annotations
