@@ -200,7 +200,7 @@ impl NoteWorld<'_> {
                 Note::Bytes(data)
                 | Note::ByteArray(data)
                 | Note::Surrogates(data)
-                | Note::Encoded(data) => self.notes.bytes_len(data),
+                | Note::Encoded(data) => self.notes.bytes_len(data) as u64,
                 Note::Long(index) => self.notes.get_long(index).map_or(0, |long| long.bits / 8),
                 Note::Tuple(node)
                 | Note::List(node)

@@ -52,7 +52,7 @@ impl Look for NoteWorld<'_> {
                     negative: long.is_negative(),
                 }),
             Note::Bytes(data) => View::Bytes(notes.bytes(data)),
-            Note::ByteArray(data) => View::ByteArray(notes.bytes_len(data) as usize),
+            Note::ByteArray(data) => View::ByteArray(notes.bytes_len(data)),
             Note::Tuple(node) => View::Tuple(len(node)),
             Note::List(node) => View::List(len(node)),
             Note::Dict(node) => View::Dict(len(node) / 2),

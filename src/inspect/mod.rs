@@ -12,6 +12,7 @@
 
 mod arrays;
 mod calls;
+mod contents;
 mod expand;
 mod hashes;
 mod long;
@@ -23,6 +24,7 @@ mod plans;
 mod render;
 mod report;
 mod room;
+mod seeds;
 mod settle;
 mod show;
 mod state;
@@ -33,7 +35,6 @@ mod world;
 
 use crate::error::{Error, Kind};
 use crate::machine::budget::{Budget, Limits};
-use crate::machine::world::{Site, World};
 use crate::machine::{Failure, Machine};
 use crate::policy::{EntryId, Policy};
 use crate::stream::Reader;
@@ -42,10 +43,12 @@ pub use arrays::Raw;
 pub use place::place;
 pub use render::Context;
 pub use report::{Inspection, Opcodes, SCHEMA};
+pub use seeds::Seed;
 pub use uses::{GlobalUse, Refused};
 
-use note::{Note, Part};
+use note::Note;
 use room::Room;
+use seeds::seed;
 use survey::Survey;
 use uses::Brief;
 use world::NoteWorld;
@@ -119,31 +122,6 @@ impl Default for Options {
             limits: Limits::default(),
         }
     }
-}
-
-/// A value that is in the memo before the pickle begins: what an earlier pickle of the same `Unpickler` put there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seed<'a> {
-    /// A str.
-    Str(&'a str),
-    /// A bytes object.
-    Bytes(&'a [u8]),
-    /// A name of the policy.
-    Global(EntryId),
-    /// An instance that an earlier pickle made through that entry.
-    Made(EntryId),
-    /// An exact tuple.
-    Tuple,
-    /// An exact list.
-    List,
-    /// An exact dict.
-    Dict,
-    /// An exact set.
-    Set,
-    /// An exact frozenset.
-    FrozenSet,
-    /// Anything else.
-    Other,
 }
 
 /// Whether the loader may run the pickle at the start of `data`, and if not, everything that is wrong with it.
@@ -433,59 +411,6 @@ fn leftovers(inspection: &Inspection) -> Option<Kind> {
         (values, _) => format!("{values} values left on the stack at STOP"),
     };
     Some(Kind::Leftovers(left))
-}
-
-/// Puts the seeds into the memo.
-fn seed<'a>(
-    world: &mut NoteWorld<'a>,
-    machine: &mut Machine<Note>,
-    memo: &[(u64, Seed<'a>)],
-) -> Result<(), Box<Error>> {
-    for (index, seed) in memo {
-        let note = world
-            .plant(*seed)
-            .map_err(|fault| Error::new(*fault.0, 0, None))?;
-        machine.memo_mut().put(*index, note, NoteWorld::is_hole);
-    }
-    Ok(())
-}
-
-impl<'d> NoteWorld<'d> {
-    /// The use of a name that an earlier pickle mentioned.
-    fn planted(&mut self, entry: EntryId) -> note::Id {
-        let site = Site {
-            at: 0,
-            code: 0,
-            protocol: 0,
-        };
-        let planted = self.policy.entry(entry);
-        self.uses
-            .find_entry(site, entry, &planted.module, &planted.name)
-    }
-
-    fn plant(&mut self, seed: Seed<'d>) -> Result<Note, world::Stop> {
-        let node = |world: &mut Self| world.notes.node(Part::Items, &[], 1);
-        Ok(match seed {
-            Seed::Str(text) => self.notes.text(text.into())?,
-            Seed::Bytes(bytes) => Note::Bytes(self.notes.blob(bytes.into())?),
-            Seed::Global(entry) => Note::Global(self.planted(entry)),
-            Seed::Made(entry) => {
-                let user = self.planted(entry);
-                let node = self.notes.node(Part::Args, &[], 1)?;
-                if let Some(made) = self.notes.get_mut(node) {
-                    made.made_by(entry);
-                    made.user = user;
-                }
-                Note::Made { node, fresh: false }
-            }
-            Seed::Tuple => Note::Tuple(node(self)?),
-            Seed::List => Note::List(node(self)?),
-            Seed::Dict => Note::Dict(self.notes.node(Part::Pairs, &[], 1)?),
-            Seed::Set => Note::Set(node(self)?),
-            Seed::FrozenSet => Note::FrozenSet(node(self)?),
-            Seed::Other => Note::External(node(self)?),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::calls::Noted;
-use super::note::{Data, Id, NOBODY, Note, Part};
+use super::contents::Data;
+use super::note::{Id, NOBODY, Note, Part};
 use super::world::{NoteWorld, Stop};
 use crate::machine::budget::{Budget, size};
 use crate::machine::world::Site;
@@ -173,7 +174,7 @@ impl NoteWorld<'_> {
             }
             // They never change, so both may have them.
             Some(Note::Bytes(data)) => {
-                budget.memory(self.notes.bytes_len(data))?;
+                budget.memory(self.notes.bytes_len(data) as u64)?;
                 Ok(data)
             }
             _ => Ok(self.notes.blob(Cow::Borrowed(&[]))?),

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::Encoding;
 use super::calls::Noted;
-use super::note::{Arena, Data, Note};
+use super::contents::Data;
+use super::note::{Arena, Note};
 use super::world::{NoteWorld, Stop};
 use crate::machine::budget::{Budget, size};
 use crate::stream::text;

@@ -232,16 +232,10 @@ impl Uses {
     /// As [`Self::find`], where only the verdict counts: what the policy has for the name, if it has anything.
     pub(super) fn find_briefly(&mut self, found: Option<EntryId>) -> Option<Id> {
         let brief = self.brief.as_mut()?;
-        match found {
-            Some(entry) => {
-                brief.note(entry);
-                Some(entry.0)
-            }
-            None => {
-                brief.refused = true;
-                None
-            }
-        }
+        brief.refused |= found.is_none();
+        let entry = found?;
+        brief.note(entry);
+        Some(entry.0)
     }
 
     /// A use by its index.

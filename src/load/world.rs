@@ -19,7 +19,7 @@ fn str_of<'v>(value: &'v Bound<'_, PyAny>) -> Option<&'v str> {
     value.cast::<PyString>().ok()?.to_str().ok()
 }
 
-impl<'py> World for PyWorld<'_, 'py> {
+impl World for PyWorld<'_, '_> {
     type Value = Value;
     type Fault = Fault;
 

@@ -228,8 +228,8 @@ fn test_the_verdict_is_that_of_the_report() {
         set(&mut limits);
         let strict = limits.max_bytes.is_some();
         Options {
-            limits,
             strict,
+            limits,
             ..Options::default()
         }
     };
