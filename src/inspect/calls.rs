@@ -167,7 +167,9 @@ impl NoteWorld<'_> {
         if self.notes.get(args).is_some_and(|tuple| tuple.unsettled) {
             let mut at = 0;
             while let Some(arg) = self.notes.head(args).get(at).copied() {
-                self.settle(arg);
+                if !arg.is_atom() {
+                    self.settle(arg);
+                }
                 at += 1;
             }
         }
