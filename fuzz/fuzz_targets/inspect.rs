@@ -14,7 +14,9 @@ fuzz_target!(|data: &[u8]| {
     let verdict = check(data, Policy::std(), &options, &[]);
     assert_eq!(report.allowed(), verdict.allowed());
     let named = passes(data, Policy::std(), &options, &[]);
-    let reported = report.allowed().then(|| report.entries().collect::<BTreeSet<_>>());
+    let reported = report
+        .allowed()
+        .then(|| report.entries().collect::<BTreeSet<_>>());
     assert_eq!(named.map(|named| named.into_iter().collect()), reported);
     assert!(report.size <= data.len() as u64);
     assert!(serde_is_finite(&report.to_json().to_string()));
