@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use super::value::{FREE_KEY, Make, Value, made};
 use crate::machine::hashing;
+use crate::stream::atoms::Short;
 
 /// Words of a str's header in front of its ASCII characters.
 const ASCII_WORDS: usize = size_of::<ffi::PyASCIIObject>() / 8;
@@ -22,7 +23,7 @@ const BYTES_WORDS: usize = 4;
 /// The word of the length, in both.
 const LENGTH: usize = 2;
 /// Below this an int may be one that the interpreter keeps for good: 257 of them up to 3.14, 1,025 from 3.15 on.
-const SMALL_INTS: i64 = 1 << 11;
+const MOST_KEPT: i64 = 1 << 11;
 /// Bits of one digit of an int.
 const DIGIT: u32 = 30;
 /// Bytes of an int of up to two digits.
@@ -52,6 +53,8 @@ struct Layout {
     float: Option<[u64; 2]>,
     ascii: Option<[u64; ASCII_WORDS]>,
     bytes: Option<[u64; BYTES_WORDS]>,
+    /// The least int beyond those that the interpreter keeps for good.
+    first_new: i64,
     /// The ints that the interpreter keeps for good, from 0.
     small: [Kept; KEPT],
     /// The str of one ASCII character, which it keeps too.
@@ -69,6 +72,7 @@ const CLOSED: Layout = Layout {
     float: None,
     ascii: None,
     bytes: None,
+    first_new: MOST_KEPT,
     small: [None; KEPT],
     characters: [None; CHARACTERS],
     dicts: false,
@@ -168,6 +172,13 @@ pub fn learn(py: Python<'_>) -> PyResult<()> {
             *place = ptr::NonNull::new(one.object);
         }
     }
+    for value in (0..MOST_KEPT).rev() {
+        let (one, other) = (api::int(py, value)?, api::int(py, value)?);
+        if one.address() == other.address() {
+            break;
+        }
+        found.first_new = value;
+    }
     for (place, byte) in found.characters.iter_mut().zip(0..) {
         let (one, other) = (super::utf8(py, &[byte])?, super::utf8(py, &[byte])?);
         if one.address() == other.address() {
@@ -175,7 +186,7 @@ pub fn learn(py: Python<'_>) -> PyResult<()> {
         }
     }
     install(&LAYOUT, &found);
-    let ints = [SMALL_INTS, SMALL_INTS + 1, (1 << DIGIT) - 1];
+    let ints = [found.first_new, MOST_KEPT, (1 << DIGIT) - 1];
     let longs = [1 << DIGIT, (1 << DIGIT) + 1, i64::MAX >> 3];
     let texts: [&[u8]; 4] = [b"ab", b"abcdefg", b"abcdefgh", &[b'x'; 300]];
     if !all_same(py, &ints, |v| int(py, *v), |v| api::int(py, *v))? {
@@ -237,12 +248,12 @@ fn header<const N: usize>(object: &Value) -> [u64; N] {
 
 /// Memory for an object, with its first words written.
 #[inline(always)]
-fn begin<const N: usize>(header: [u64; N], size: usize) -> *mut PyObject {
+fn begin<const N: usize>(header: &[u64; N], size: usize) -> *mut PyObject {
     // SAFETY: attached; the allocator that `tp_free` of these types gives back to.
     let object = unsafe { ffi::PyObject_Malloc(size) };
     if !object.is_null() {
         // SAFETY: callers ask for at least as much as the header takes; the allocator aligns to 16.
-        unsafe { object.cast::<[u64; N]>().write(header) }
+        unsafe { object.cast::<[u64; N]>().write(*header) }
     }
     object.cast()
 }
@@ -260,40 +271,60 @@ unsafe fn behind<const N: usize>(object: *mut PyObject) -> *mut u64 {
 /// An int. 1.3 times as fast as the API, which looks for small ones, counts digits and calls twice.
 #[inline(always)]
 pub fn int(py: Python<'_>, value: i64) -> Make {
+    or_no_memory(quick_int(py, value))
+}
+
+/// As [`int`]; a hole, and no exception, where there is no memory.
+#[inline(always)]
+pub fn quick_int(py: Python<'_>, value: i64) -> Value {
+    let layout = layout();
     let kept = usize::try_from(value).ok();
-    if let Some(Some(object)) = kept.and_then(|value| layout().small.get(value)) {
-        return Ok(keep(*object, FREE_KEY));
+    if let Some(Some(object)) = kept.and_then(|value| layout.small.get(value)) {
+        return keep(*object, FREE_KEY);
     }
-    let (header, digits) = if (SMALL_INTS..1 << DIGIT).contains(&value) {
-        (layout().int, value.cast_unsigned())
+    let (header, digits) = if (layout.first_new..1 << DIGIT).contains(&value) {
+        (&layout.int, value.cast_unsigned())
     } else if (1 << DIGIT..1 << (2 * DIGIT)).contains(&value) {
         let value = value.cast_unsigned();
         let low = value & ((1 << DIGIT) - 1);
-        (layout().long, low | (value >> DIGIT) << 32)
+        (&layout.long, low | (value >> DIGIT) << 32)
     } else {
-        let mut int = api::int(py, value)?;
-        if value.unsigned_abs() < hashing::MODULUS {
-            int.info = FREE_KEY;
-        }
-        return Ok(int);
+        return any_int(py, value);
     };
     let Some(header) = header else {
-        let mut int = api::int(py, value)?;
-        int.info = FREE_KEY;
-        return Ok(int);
+        return any_int(py, value);
     };
     let object = begin(header, INT_SIZE);
     if object.is_null() {
-        return Err(no_memory());
+        return Value::default();
     }
     // SAFETY: of the 32 bytes, 24 are the header.
     let place = unsafe { behind::<3>(object) };
     // SAFETY: eight bytes are left, aligned.
     unsafe { place.write(digits) };
-    Ok(Value {
+    Value {
         object,
         info: FREE_KEY,
-    })
+    }
+}
+
+/// An int of any size, by the API.
+#[inline(never)]
+fn any_int(py: Python<'_>, value: i64) -> Value {
+    let mut int = api::int(py, value).unwrap_or_default();
+    if int.has_object() && value.unsigned_abs() < hashing::MODULUS {
+        int.info = FREE_KEY;
+    }
+    int
+}
+
+/// What was made; an error where that is a hole.
+#[inline(always)]
+fn or_no_memory(value: Value) -> Make {
+    if value.is_hole() {
+        return Err(no_memory());
+    }
+    Ok(value)
 }
 
 /// One more reference to an object that the interpreter keeps for good.
@@ -317,49 +348,92 @@ pub fn character(py: Python<'_>, byte: u8) -> Make {
 /// A float.
 #[inline(always)]
 pub fn float(py: Python<'_>, value: f64) -> Make {
-    let Some(header) = layout().float else {
-        return api::float(py, value);
+    or_no_memory(quick_float(py, value))
+}
+
+/// As [`float`]; a hole, and no exception, where there is no memory.
+#[inline(always)]
+pub fn quick_float(py: Python<'_>, value: f64) -> Value {
+    let Some(header) = &layout().float else {
+        return api::float(py, value).unwrap_or_default();
     };
     let object = begin(header, size_of::<ffi::PyFloatObject>());
     if object.is_null() {
-        return Err(no_memory());
+        return Value::default();
     }
     // SAFETY: of the 24 bytes, 16 are the header.
     let place = unsafe { behind::<2>(object) };
     // SAFETY: eight bytes are left, aligned.
     unsafe { place.cast::<f64>().write(value) };
-    Ok(Value { object, info: 0 })
+    Value { object, info: 0 }
 }
 
 /// A str from ASCII of at least two characters.
 #[inline(always)]
 pub fn ascii(py: Python<'_>, text: &[u8]) -> Make {
+    or_no_memory(quick_ascii(py, text))
+}
+
+/// As [`ascii`]; a hole, and no exception, where there is no memory.
+#[inline(always)]
+pub fn quick_ascii(py: Python<'_>, text: &[u8]) -> Value {
     debug_assert!(text.is_ascii() && text.len() >= 2);
-    let Some(mut header) = layout().ascii else {
-        return api::ascii(py, text);
-    };
-    header[LENGTH] = text.len() as u64;
-    finish::<ASCII_WORDS>(begin(header, ASCII_WORDS * 8 + text.len() + 1), text)
+    match &layout().ascii {
+        Some(header) => text_behind::<ASCII_WORDS>(header, text),
+        None => api::ascii(py, text).unwrap_or_default(),
+    }
 }
 
 /// A bytes object of at least two bytes.
 #[inline(always)]
 pub fn bytes(py: Python<'_>, bytes: &[u8]) -> Make {
-    debug_assert!(bytes.len() >= 2);
-    let Some(mut header) = layout().bytes else {
-        return api::bytes(py, bytes);
-    };
-    header[LENGTH] = bytes.len() as u64;
-    finish::<BYTES_WORDS>(begin(header, BYTES_WORDS * 8 + bytes.len() + 1), bytes)
+    or_no_memory(quick_bytes(py, bytes))
 }
 
-/// Writes the characters and the NUL behind them.
+/// As [`bytes`]; a hole, and no exception, where there is no memory.
 #[inline(always)]
-fn finish<const N: usize>(object: *mut PyObject, text: &[u8]) -> Make {
-    if object.is_null() {
-        return Err(no_memory());
+pub fn quick_bytes(py: Python<'_>, bytes: &[u8]) -> Value {
+    debug_assert!(bytes.len() >= 2);
+    match &layout().bytes {
+        Some(header) => text_behind::<BYTES_WORDS>(header, bytes),
+        None => api::bytes(py, bytes).unwrap_or_default(),
     }
-    // SAFETY: the callers have asked for the header, the text and one byte.
+}
+
+/// A str from up to 15 ASCII characters: whatever their number, the block is the same and so are the stores.
+#[inline(always)]
+pub fn quick_short(py: Python<'_>, text: Short) -> Value {
+    let Some(header) = &layout().ascii else {
+        let bytes = text.word.to_le_bytes();
+        return quick_ascii(py, bytes.get(..text.length).unwrap_or_default());
+    };
+    let object = begin(header, ASCII_WORDS * 8 + 16);
+    if object.is_null() {
+        return Value::default();
+    }
+    // SAFETY: the header is there, and the length is one of its words.
+    let length = unsafe { object.cast::<u64>().add(LENGTH) };
+    // SAFETY: as above, aligned.
+    unsafe { length.write(text.length as u64) };
+    // SAFETY: 16 bytes were asked for beyond the header.
+    let place = unsafe { behind::<ASCII_WORDS>(object) };
+    // SAFETY: as above. The characters end with a zero: there are at most 15.
+    unsafe { place.cast::<u128>().write_unaligned(text.word) };
+    Value { object, info: 0 }
+}
+
+/// An object with this header, the length of the text in it, and the text and a NUL behind it.
+#[inline(always)]
+fn text_behind<const N: usize>(header: &[u64; N], text: &[u8]) -> Value {
+    let object = begin(header, N * 8 + text.len() + 1);
+    if object.is_null() {
+        return Value::default();
+    }
+    // SAFETY: the header is there, and the length is one of its words.
+    let length = unsafe { object.cast::<u64>().add(LENGTH) };
+    // SAFETY: as above, aligned.
+    unsafe { length.write(text.len() as u64) };
+    // SAFETY: header, text and one byte were asked for.
     let place = unsafe { behind::<N>(object) };
     let place = place.cast::<u8>();
     // SAFETY: as above; a new object overlaps nothing.
@@ -368,7 +442,7 @@ fn finish<const N: usize>(object: *mut PyObject, text: &[u8]) -> Make {
     let end = unsafe { place.add(text.len()) };
     // SAFETY: as above.
     unsafe { end.write(0) };
-    Ok(Value { object, info: 0 })
+    Value { object, info: 0 }
 }
 
 /// Copies at least two bytes; up to 16 as two words that may overlap, which is less than the call of `memcpy` costs.

@@ -18,7 +18,9 @@ mod whole;
 pub use collector::Collector;
 pub use containers::*;
 pub use instances::*;
-pub use layout::{float, heed_tracer, int, knows_dicts, learn, ways};
+pub use layout::{
+    float, heed_tracer, int, knows_dicts, learn, quick_float, quick_int, quick_short, ways,
+};
 pub use scalars::*;
 pub use shared::*;
 pub use template::Template;

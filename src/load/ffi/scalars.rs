@@ -21,8 +21,13 @@ pub fn none(_py: Python<'_>) -> Value {
 /// `True` or `False`.
 #[inline(always)]
 pub fn bool(_py: Python<'_>, value: bool) -> Value {
-    // SAFETY: attached; a new reference.
-    let object = unsafe { ffi::PyBool_FromLong(i64::from(value)) };
+    // SAFETY: attached.
+    let yes = unsafe { ffi::Py_True() };
+    // SAFETY: attached.
+    let no = unsafe { ffi::Py_False() };
+    let object = if value { yes } else { no };
+    // SAFETY: a live object; the reference is new.
+    unsafe { ffi::Py_INCREF(object) };
     Value { object, info: 0 }
 }
 
@@ -54,6 +59,15 @@ pub fn ascii(py: Python<'_>, text: &[u8]) -> Make {
         [byte] => layout::character(py, *byte),
         _ => layout::ascii(py, text),
     }
+}
+
+/// As [`ascii`]; a hole, and no exception, where that fails.
+#[inline(always)]
+pub fn quick_ascii(py: Python<'_>, text: &[u8]) -> Value {
+    if text.len() > 1 {
+        return layout::quick_ascii(py, text);
+    }
+    ascii(py, text).unwrap_or_default()
 }
 
 /// A str from UTF-8 that is not ASCII and holds no surrogates: counted first, then written at its exact width: for a
@@ -249,6 +263,15 @@ pub fn bytes(py: Python<'_>, bytes: &[u8]) -> Make {
         return made(py, object, 0);
     }
     layout::bytes(py, bytes)
+}
+
+/// As [`bytes`]; a hole, and no exception, where that fails.
+#[inline(always)]
+pub fn quick_bytes(py: Python<'_>, data: &[u8]) -> Value {
+    if data.len() > 1 {
+        return layout::quick_bytes(py, data);
+    }
+    bytes(py, data).unwrap_or_default()
 }
 
 /// A bytearray.
