@@ -111,7 +111,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
         Ok(ffi::bytes(self.py, bytes)?)
     }

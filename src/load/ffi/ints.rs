@@ -27,11 +27,10 @@ const FREE: i64 = 1 << 11;
 /// What stands in front of an int's digits.
 #[derive(Clone, Copy)]
 pub struct Ints {
-    /// Where there is one digit.
-    one: [u64; WORDS],
-    /// Where there are two.
-    two: [u64; WORDS],
-    /// The word of the count, for ints above and below 0.
+    header: [u64; WORDS - 1],
+    /// The word of the count, for one and for two digits.
+    few: [u64; 2],
+    /// That word for any number of them, for ints above and below 0.
     counts: [Count; 2],
 }
 
@@ -66,9 +65,11 @@ pub fn learn(py: Python<'_>) -> PyResult<Ints> {
         let [_, _, three] = words(sign * 0x1234_5678_9abc_def0)?;
         Ok::<_, PyErr>(Count::between(two, three))
     };
+    let [first, second, one] = words(0x1234_5678)?;
+    let [_, _, two] = words(0x1234_5678_9abc)?;
     Ok(Ints {
-        one: words(0x1234_5678)?,
-        two: words(0x1234_5678_9abc)?,
+        header: [first, second],
+        few: [one, two],
         counts: [count(1)?, count(-1)?],
     })
 }
@@ -101,21 +102,21 @@ pub fn int(py: Python<'_>, value: i64) -> Make {
     let Some(ints) = &layout().ints else {
         return by_api(py, value);
     };
-    let (header, digits) = if (FREE..1 << DIGIT).contains(&value) {
-        (&ints.one, value.cast_unsigned())
-    } else if (1 << DIGIT..1 << PAIR).contains(&value) {
-        (&ints.two, pair(value.cast_unsigned()))
-    } else {
+    if !(FREE..1 << PAIR).contains(&value) {
         return odd(py, ints, value);
-    };
-    let object = begin(header, size_of::<[u64; WORDS + 1]>());
+    }
+    let object = blank(ints, 1);
     if object.is_null() {
         return Err(no_memory());
     }
-    // SAFETY: of the 32 bytes, 24 are the header.
-    let place = unsafe { behind::<WORDS>(object) };
-    // SAFETY: eight bytes are left, aligned.
-    unsafe { place.write(digits) };
+    let bits = value.cast_unsigned();
+    // SAFETY: there is room for one pair.
+    unsafe { put(object, 0, bits) };
+    // Whether there is a second digit is anybody's guess: no branch.
+    let [one, two] = ints.few;
+    let few = if bits > LOW_DIGIT { two } else { one };
+    // SAFETY: an int.
+    unsafe { set_count(object, few) };
     Ok(Value {
         object,
         info: FREE_KEY,
@@ -263,7 +264,7 @@ fn digits(ints: &Ints, bytes: &[u8], last: i64) -> Make {
 /// Memory for an int of so many pairs of digits, or null. No more than the interpreter takes: the allocator rounds up.
 #[inline(always)]
 fn blank(ints: &Ints, pairs: usize) -> *mut PyObject {
-    begin(&ints.two, 8 * (WORDS + pairs))
+    begin(&ints.header, 8 * (WORDS + pairs))
 }
 
 /// Writes two digits.
@@ -294,18 +295,29 @@ fn pair(bits: u64) -> u64 {
 unsafe fn count(ints: &Ints, object: *mut PyObject, pairs: usize, negative: bool) {
     // SAFETY: the caller's promise.
     let place = unsafe { behind::<WORDS>(object) }.cast::<u32>();
-    let mut digits = 2 * pairs;
-    loop {
-        // SAFETY: below the number of digits, of which there are at least two.
-        let top = unsafe { place.add(digits - 1) };
+    let digit = |at: usize| {
+        // SAFETY: below the number of digits.
+        let place = unsafe { place.add(at) };
         // SAFETY: as above.
-        if digits == 1 || unsafe { top.read() } != 0 {
-            break;
-        }
+        unsafe { place.read() }
+    };
+    // A leading zero is as likely as not: no branch. Two of them are rare, more are not to be.
+    let mut digits = 2 * pairs - usize::from(digit(2 * pairs - 1) == 0);
+    while digits > 1 && digit(digits - 1) == 0 {
         digits -= 1;
     }
     let [above, below] = ints.counts;
     let word = if negative { below } else { above }.of(digits);
+    // SAFETY: an int.
+    unsafe { set_count(object, word) };
+}
+
+/// Writes the word that says how many digits there are.
+///
+/// # Safety
+/// `object` is an int that was begun.
+#[inline(always)]
+unsafe fn set_count(object: *mut PyObject, word: u64) {
     // SAFETY: the last word of the header.
     let place = unsafe { behind::<{ WORDS - 1 }>(object) };
     // SAFETY: as above.
