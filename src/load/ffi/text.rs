@@ -126,6 +126,7 @@ pub struct Text<'a> {
     characters: usize,
     width: Width,
     /// Whether it was measured in vectors, and is to be written so.
+    #[cfg(target_arch = "x86_64")]
     vectors: bool,
 }
 
@@ -151,6 +152,7 @@ impl<'a> Text<'a> {
             utf8,
             characters: utf8.iter().filter(|byte| *byte & 0xc0 != 0x80).count(),
             width: Width::of(utf8.iter().fold(0, |most, byte| most.max(*byte))),
+            #[cfg(target_arch = "x86_64")]
             vectors: false,
         })
     }
