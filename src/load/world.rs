@@ -112,9 +112,7 @@ impl<'py> World for PyWorld<'_, 'py> {
     #[inline(always)]
     fn quick_short(&mut self, budget: &mut Budget, text: Short, role: Role) -> Value {
         if role == Role::Key || !text.is_ascii() || text.length < 2 {
-            let bytes = text.word.to_le_bytes();
-            let utf8 = bytes.get(..text.length).unwrap_or_default();
-            return self.quick_unicode(budget, utf8, role);
+            return self.quick_unicode(budget, text.bytes(), role);
         }
         if !budget.took(size::ASCII + text.length as u64) {
             return Value::default();
@@ -144,7 +142,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
         Ok(ffi::bytes(self.py, bytes)?)
     }

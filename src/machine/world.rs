@@ -90,9 +90,7 @@ pub trait World {
     /// As [`World::unicode`], of up to 15 bytes.
     #[inline(always)]
     fn quick_short(&mut self, budget: &mut Budget, text: Short, role: Role) -> Self::Value {
-        let bytes = text.word.to_le_bytes();
-        let utf8 = bytes.get(..text.length).unwrap_or_default();
-        self.quick_unicode(budget, utf8, role)
+        self.quick_unicode(budget, text.bytes(), role)
     }
     /// As [`World::bytes`].
     #[inline(always)]

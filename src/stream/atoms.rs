@@ -53,18 +53,36 @@ const INTS: [(usize, u32); 8] = {
 /// which cannot be foreseen either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Short {
-    /// Its bytes, the first one lowest, and zeros behind them.
-    pub word: u128,
-    /// How many.
+    /// Its bytes, and zeros behind them.
+    all: [u8; 16],
+    /// How many it has.
     pub length: usize,
 }
 
 impl Short {
+    /// Its bytes.
+    #[inline(always)]
+    pub fn bytes(&self) -> &[u8] {
+        self.all.get(..self.length).unwrap_or_default()
+    }
+
+    /// Its bytes, and zeros behind them, at least one.
+    #[inline(always)]
+    pub fn all(&self) -> &[u8; 16] {
+        &self.all
+    }
+
+    /// All of them as one number.
+    #[inline(always)]
+    pub fn word(self) -> u128 {
+        u128::from_le_bytes(self.all)
+    }
+
     /// Whether all of it is ASCII.
     #[inline(always)]
     pub fn is_ascii(self) -> bool {
         const HIGH: u128 = u128::from_ne_bytes([0x80; 16]);
-        self.word & HIGH == 0
+        self.word() & HIGH == 0
     }
 }
 
@@ -85,7 +103,8 @@ pub fn short(rest: &[u8]) -> Read<'_, Short> {
     let (bytes, _) = rest.split_first_chunk::<16>()?;
     let length = usize::from(*length);
     let word = u128::from_le_bytes(*bytes) & *KEPT.get(length)?;
-    Some((Short { word, length }, rest.get(length..)?))
+    let all = word.to_le_bytes();
+    Some((Short { all, length }, rest.get(length..)?))
 }
 
 /// BINGET's operand.
@@ -174,11 +193,8 @@ mod tests {
                 let (bytes, behind) = bytes1(rest)?;
                 if let Some((short, rest)) = short(rest) {
                     assert_eq!(short.length, bytes.len());
-                    assert_eq!(short.word.to_le_bytes()[..bytes.len()], *bytes);
-                    assert_eq!(
-                        short.word.to_le_bytes()[bytes.len()..].iter().max(),
-                        Some(&0)
-                    );
+                    assert_eq!(short.bytes(), bytes);
+                    assert_eq!(short.all()[bytes.len()..].iter().max(), Some(&0));
                     assert_eq!(short.is_ascii(), bytes.is_ascii());
                     assert_eq!(rest, behind);
                 }
