@@ -130,6 +130,9 @@ impl<'py> PyWorld<'_, 'py> {
         match callable.tag() {
             Tag::Global => {
                 let id = EntryId(callable.entry());
+                if let Some(value) = self.call_directly(budget, id, args)? {
+                    return Ok(value);
+                }
                 self.charge_arguments(budget, id, args)?;
                 let plan = self.judge(id, Attempt::Call(args))?;
                 self.carry_out(site, budget, id, plan, args)

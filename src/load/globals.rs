@@ -16,7 +16,7 @@ use super::{Cause, Desk, Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::Machine;
 use crate::machine::world::{Done, Made, Site};
-use crate::policy::{Attempt, Entry, EntryId, Plan, Policy};
+use crate::policy::{Attempt, Entry, EntryId, Native, Plan, Policy};
 
 /// An entry's object, and what its class looks like.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Resolved {
     pub object: Py<PyAny>,
     /// What the loader must know of it.
     pub shape: Shape,
+    /// The native kind of what the policy lets be called.
+    pub called: Option<Native>,
 }
 
 /// The objects of one policy, resolved once each.
@@ -122,6 +124,7 @@ impl Cache {
             Ok(Resolved {
                 object: object.unbind(),
                 shape,
+                called: policy.called(id),
             })
         })
     }

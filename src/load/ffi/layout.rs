@@ -45,6 +45,8 @@ const ACCOUNTED: bool = cfg!(any(
 /// The headers of new objects, where they have passed their test.
 #[derive(Clone, Copy)]
 struct Layout {
+    /// Whether ways may be open at all.
+    open: bool,
     /// An int of one digit.
     int: Option<[u64; 3]>,
     /// An int of two digits.
@@ -64,6 +66,7 @@ struct Layout {
 }
 
 const CLOSED: Layout = Layout {
+    open: false,
     int: None,
     long: None,
     float: None,
@@ -98,10 +101,10 @@ fn install(place: &Place, layout: &Layout) {
     unsafe { *place.0.get() = *layout }
 }
 
-/// The ways that are open, by name.
-pub fn ways() -> [(&'static str, bool); 8] {
+/// The ways that are open, by name; those that are looked for when they are first needed are looked for now.
+pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 11]> {
     let layout = layout();
-    [
+    Ok([
         ("int", layout.int.is_some()),
         ("long", layout.long.is_some()),
         ("float", layout.float.is_some()),
@@ -110,7 +113,10 @@ pub fn ways() -> [(&'static str, bool); 8] {
         ("small", layout.small.iter().all(Option::is_some)),
         ("characters", layout.characters.iter().all(Option::is_some)),
         ("dicts", layout.dicts),
-    ]
+        ("calendar", super::calendar::learn_calendar(py)?),
+        ("decimals", super::decimals::learn_decimals(py)?),
+        ("ordered", super::ordered::learn_ordered(py)?),
+    ])
 }
 
 /// Called before each load: a reference tracer is told of every object that is made, by the API alone.
@@ -142,6 +148,12 @@ unsafe extern "C" {
     fn PyRefTracer_GetTracer(data: *mut *mut std::ffi::c_void) -> *const std::ffi::c_void;
 }
 
+/// Whether objects may be written at all.
+#[inline(always)]
+pub(super) fn is_open() -> bool {
+    layout().open
+}
+
 /// Whether the values of a dict may be written in place.
 #[inline(always)]
 pub fn knows_dicts() -> bool {
@@ -156,6 +168,7 @@ pub fn learn(py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     let mut found = CLOSED;
+    found.open = true;
     found.int = Some(header(&api::int(py, 0x1234_5678)?));
     found.long = Some(header(&api::int(py, 0x1234_5678_9abc)?));
     found.float = Some(header(&api::float(py, 1.5)?));
@@ -207,21 +220,24 @@ fn all_same<T>(
     ours: impl Fn(&T) -> Make,
     theirs: impl Fn(&T) -> Make,
 ) -> PyResult<bool> {
-    let size_of = py.import("sys")?.getattr("getsizeof")?;
     for sample in samples {
-        let (ours, theirs) = (ours(sample)?, theirs(sample)?);
-        let (left, right) = (ours.bound(py), theirs.bound(py));
-        let same = left.get_type().is(right.get_type())
-            && references(&ours) == references(&theirs)
-            && left.hash()? == right.hash()?
-            && left.eq(right)?
-            && left.repr()?.to_cow()? == right.repr()?.to_cow()?
-            && size_of.call1((left,))?.eq(size_of.call1((right,))?)?;
-        if !same {
+        if !same(py, &ours(sample)?, &theirs(sample)?)? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether two objects answer alike.
+pub(super) fn same(py: Python<'_>, ours: &Value, theirs: &Value) -> PyResult<bool> {
+    let size_of = py.import("sys")?.getattr("getsizeof")?;
+    let (left, right) = (ours.bound(py), theirs.bound(py));
+    Ok(left.get_type().is(right.get_type())
+        && references(ours) == references(theirs)
+        && left.hash()? == right.hash()?
+        && left.eq(right)?
+        && left.repr()?.to_cow()? == right.repr()?.to_cow()?
+        && size_of.call1((left,))?.eq(size_of.call1((right,))?)?)
 }
 
 fn references(object: &Value) -> isize {
@@ -230,14 +246,14 @@ fn references(object: &Value) -> isize {
 }
 
 /// The first words of an object that was made just now.
-fn header<const N: usize>(object: &Value) -> [u64; N] {
+pub(super) fn header<const N: usize>(object: &Value) -> [u64; N] {
     // SAFETY: every object asked about is at least that long, and words have no invalid bits.
     unsafe { ptr::read(object.object.cast::<[u64; N]>()) }
 }
 
 /// Memory for an object, with its first words written.
 #[inline(always)]
-fn begin<const N: usize>(header: [u64; N], size: usize) -> *mut PyObject {
+pub(super) fn begin<const N: usize>(header: [u64; N], size: usize) -> *mut PyObject {
     // SAFETY: attached; the allocator that `tp_free` of these types gives back to.
     let object = unsafe { ffi::PyObject_Malloc(size) };
     if !object.is_null() {
@@ -252,7 +268,7 @@ fn begin<const N: usize>(header: [u64; N], size: usize) -> *mut PyObject {
 /// # Safety
 /// `object` has `N` words and something behind them.
 #[inline(always)]
-unsafe fn behind<const N: usize>(object: *mut PyObject) -> *mut u64 {
+pub(super) unsafe fn behind<const N: usize>(object: *mut PyObject) -> *mut u64 {
     // SAFETY: the caller's promise.
     unsafe { object.cast::<u64>().add(N) }
 }

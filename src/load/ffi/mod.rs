@@ -5,25 +5,32 @@
 
 #![allow(unsafe_code)]
 
+mod calendar;
 mod collector;
 mod containers;
+mod decimals;
 mod instances;
+mod late;
 mod layout;
+mod ordered;
 mod scalars;
 mod shared;
 mod template;
 mod value;
 mod whole;
 
+pub use calendar::{Zone, date, datetime, state_of, time, timedelta};
 pub use collector::Collector;
 pub use containers::*;
+pub use decimals::decimal;
 pub use instances::*;
 pub use layout::{float, heed_tracer, int, knows_dicts, learn, ways};
+pub use ordered::{is_ordered, is_ordered_class, link, ordered_dict, ordered_set, takes_template};
 pub use scalars::*;
 pub use shared::*;
 pub use template::Template;
 pub use value::{DEPTH_MAX, Survey, Tag, Value};
-pub use whole::{Whole, whole};
+pub use whole::{Whole, small_int, whole};
 
 /// Most keys of a dict that is copied from a template.
 pub const LARGEST_TEMPLATE: usize = 32;

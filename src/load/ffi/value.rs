@@ -166,6 +166,14 @@ impl Value {
         self.info = (self.info & !DEPTH) | u64::from(depth.min(DEPTH_MAX)) << DEPTH_SHIFT;
     }
 
+    /// Makes it an instance that this stream made through an entry, nested so deep.
+    #[inline(always)]
+    pub fn set_made(&mut self, entry: u32, depth: u32) {
+        let depth = u64::from(depth.min(DEPTH_MAX)) << DEPTH_SHIFT;
+        self.info =
+            self.info & TRACKED | Tag::Fresh as u64 | depth | u64::from(entry) << ENTRY_SHIFT;
+    }
+
     /// Whether a container must ask the loader before it takes the value.
     #[inline(always)]
     pub fn is_symbolic(&self) -> bool {
