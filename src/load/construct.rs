@@ -85,7 +85,10 @@ impl<'py> PyWorld<'_, 'py> {
         let depth = args.depth();
         self.charge(budget, std::slice::from_ref(args))?;
         let mut items = self.unpack(args, "REDUCE")?;
-        let mut value = self.call(site, budget, callable, &mut items)?;
+        let mut value = self.call_directly(budget, callable, &items)?;
+        if value.is_hole() {
+            value = self.call(site, budget, callable, &mut items)?;
+        }
         self.note_depth(&mut value, depth);
         Ok(value)
     }
@@ -130,9 +133,6 @@ impl<'py> PyWorld<'_, 'py> {
         match callable.tag() {
             Tag::Global => {
                 let id = EntryId(callable.entry());
-                if let Some(value) = self.call_directly(budget, id, args)? {
-                    return Ok(value);
-                }
                 self.charge_arguments(budget, id, args)?;
                 let plan = self.judge(id, Attempt::Call(args))?;
                 self.carry_out(site, budget, id, plan, args)

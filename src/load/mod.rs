@@ -156,8 +156,8 @@ pub struct Desk {
     /// Entries by the address of a class that instances were made of.
     types: HashMap<usize, EntryId>,
     last_type: (usize, EntryId),
-    /// Through which entries instances were made in one step.
-    noted: native::direct::Noted,
+    /// What the calls in one step have met.
+    met: native::direct::Met,
     /// The entry whose instance was filled last, and how: it was judged, and runs no code.
     filled: Option<(EntryId, Filling)>,
     quick: instances::Quick,
@@ -188,7 +188,7 @@ impl Default for Desk {
             symbols: Vec::new(),
             types: HashMap::new(),
             last_type: NO_TYPE,
-            noted: native::direct::Noted::default(),
+            met: native::direct::Met::default(),
             filled: None,
             quick: instances::Quick::default(),
             key_strings: strings::KeyTable::default(),
@@ -207,7 +207,7 @@ impl Desk {
     pub fn clear(&mut self) {
         self.symbols.clear();
         self.last_type = NO_TYPE;
-        self.noted = native::direct::Noted::default();
+        self.met = native::direct::Met::default();
         self.filled = None;
         if !self.types.is_empty() {
             self.types.clear();

@@ -257,6 +257,10 @@ impl<'py> World for PyWorld<'_, 'py> {
         callable: Value,
         args: &mut [Value],
     ) -> Made<Self> {
+        let value = self.call_directly(budget, &callable, args)?;
+        if !value.is_hole() {
+            return Ok(value);
+        }
         self.call(site, budget, &callable, args)
     }
 

@@ -1,6 +1,7 @@
-//! Days, clocks and durations as the datetime family keeps them, and which
-//! states are any. `CPython` checks only the month byte of a state and crashes
+//! Days, clocks and durations as the datetime family keeps them, and which of
+//! them are any. `CPython` checks only the month byte of a state and crashes
 //! later on what it lets through; here every field is held against the calendar.
+//! A plan holds only what is real.
 
 /// Bit of the month byte of a datetime, and of the hour byte of a time, that
 /// holds the fold.
@@ -9,7 +10,7 @@ const MAX_DELTA_DAYS: i64 = 999_999_999;
 const SECONDS_A_DAY: i64 = 86_400;
 const MICROSECONDS_A_SECOND: i64 = 1_000_000;
 
-/// A real day.
+/// A day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Day {
     /// 1 to 9999.
@@ -20,7 +21,7 @@ pub struct Day {
     pub day: u8,
 }
 
-/// A time of day, in range.
+/// A time of day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Clock {
     /// 0 to 23.
@@ -35,7 +36,7 @@ pub struct Clock {
     pub fold: bool,
 }
 
-/// A duration, normalised.
+/// A duration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Delta {
     /// Within 999,999,999 of zero.
@@ -47,31 +48,48 @@ pub struct Delta {
 }
 
 impl Day {
-    /// From the state of a date.
-    #[inline]
-    pub fn of_state([high, low, month, day]: [u8; 4]) -> Result<Day, String> {
+    /// From the state of a date, whatever it holds.
+    #[inline(always)]
+    pub fn of_state([high, low, month, day]: [u8; 4]) -> Day {
         let year = u16::from_be_bytes([high, low]);
-        let last = match month {
-            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-            4 | 6 | 9 | 11 => 30,
-            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-            2 => 28,
-            _ => 0,
+        Day { year, month, day }
+    }
+
+    /// The last day of the month; 0 where there is no such month.
+    #[inline(always)]
+    fn last(self) -> u8 {
+        const LAST: [u8; 16] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
+        let leaps = || {
+            self.year.is_multiple_of(4)
+                && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400))
         };
-        let there = Day { year, month, day };
-        if (1..=9999).contains(&year) && (1..=last).contains(&day) {
-            Ok(there)
+        match self.month {
+            2 if leaps() => 29,
+            month => LAST.get(usize::from(month)).copied().unwrap_or(0),
+        }
+    }
+
+    /// Whether it is a day of the calendar.
+    #[inline(always)]
+    pub fn is_real(self) -> bool {
+        (1..=9999).contains(&self.year) && self.day >= 1 && self.day <= self.last()
+    }
+
+    /// The day, if it is one.
+    pub fn checked(self) -> Result<Day, String> {
+        if self.is_real() {
+            Ok(self)
         } else {
-            Err(there.why_not(last))
+            Err(self.why_not())
         }
     }
 
     #[cold]
-    fn why_not(self, last: u8) -> String {
+    fn why_not(self) -> String {
         let Day { year, month, day } = self;
         if !(1..=9999).contains(&year) {
             format!("year {year} is out of range")
-        } else if last == 0 {
+        } else if self.last() == 0 {
             format!("month {month} is out of range")
         } else {
             format!("day {day} is out of range for {year}-{month:02}")
@@ -80,29 +98,35 @@ impl Day {
 }
 
 impl Clock {
-    /// From the state of a time.
-    #[inline]
-    pub fn of_state([hour, rest @ ..]: [u8; 6]) -> Result<Clock, String> {
+    /// From the state of a time, whatever it holds.
+    #[inline(always)]
+    pub fn of_state([hour, rest @ ..]: [u8; 6]) -> Clock {
         Clock::of_fields(hour & !FOLD, rest, hour & FOLD != 0)
     }
 
-    #[inline]
-    fn of_fields(
-        hour: u8,
-        [minute, second, u1, u2, u3]: [u8; 5],
-        fold: bool,
-    ) -> Result<Clock, String> {
-        let clock = Clock {
+    #[inline(always)]
+    fn of_fields(hour: u8, [minute, second, u1, u2, u3]: [u8; 5], fold: bool) -> Clock {
+        Clock {
             hour,
             minute,
             second,
             microsecond: u32::from_be_bytes([0, u1, u2, u3]),
             fold,
-        };
-        if hour < 24 && minute < 60 && second < 60 && clock.microsecond < 1_000_000 {
-            Ok(clock)
+        }
+    }
+
+    /// Whether every field is in range.
+    #[inline(always)]
+    pub fn is_real(self) -> bool {
+        self.hour < 24 && self.minute < 60 && self.second < 60 && self.microsecond < 1_000_000
+    }
+
+    /// The time, if it is one.
+    pub fn checked(self) -> Result<Clock, String> {
+        if self.is_real() {
+            Ok(self)
         } else {
-            Err(clock.why_not())
+            Err(self.why_not())
         }
     }
 
@@ -121,13 +145,12 @@ impl Clock {
     }
 }
 
-/// Day and clock, from the state of a datetime.
-#[inline]
-pub fn datetime_of_state(state: [u8; 10]) -> Result<(Day, Clock), String> {
+/// Day and clock, from the state of a datetime, whatever it holds.
+#[inline(always)]
+pub fn datetime_of_state(state: [u8; 10]) -> (Day, Clock) {
     let [high, low, month, day, hour, rest @ ..] = state;
-    let date = Day::of_state([high, low, month & !FOLD, day])?;
-    let clock = Clock::of_fields(hour, rest, month & FOLD != 0)?;
-    Ok((date, clock))
+    let date = Day::of_state([high, low, month & !FOLD, day]);
+    (date, Clock::of_fields(hour, rest, month & FOLD != 0))
 }
 
 impl Delta {

@@ -58,6 +58,26 @@ impl<'v> Zone<'v> {
     }
 }
 
+/// The zone that was seen last. It is kept, so that another object never has its address.
+#[derive(Debug, Default)]
+pub struct LastZone(Value);
+
+impl LastZone {
+    /// The zone that a value is, if it is the last one and no more is known of it.
+    #[inline(always)]
+    pub fn again<'v>(&self, value: &'v Value) -> Option<Zone<'v>> {
+        let same = (self.0.object, self.0.info) == (value.object, value.info);
+        (same && value.has_object()).then_some(Zone(value))
+    }
+
+    /// The zone that a value is: the last one from now on.
+    pub fn meet<'v>(&mut self, py: Python<'_>, value: &'v Value) -> Option<Zone<'v>> {
+        let zone = Zone::of(py, value)?;
+        self.0 = value.share();
+        Some(zone)
+    }
+}
+
 /// The state in an exact bytes object of `N` bytes.
 #[inline]
 pub fn state_of<const N: usize>(value: &Value) -> Option<[u8; N]> {

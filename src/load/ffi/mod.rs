@@ -19,7 +19,7 @@ mod template;
 mod value;
 mod whole;
 
-pub use calendar::{Zone, date, datetime, state_of, time, timedelta};
+pub use calendar::{LastZone, Zone, date, datetime, state_of, time, timedelta};
 pub use collector::Collector;
 pub use containers::*;
 pub use decimals::decimal;

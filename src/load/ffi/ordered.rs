@@ -55,7 +55,7 @@ static FOUND: Late<()> = Late::new();
 
 /// Whether that is the interpreter's `OrderedDict`.
 #[inline]
-pub fn is_ordered_class(class: &Bound<'_, PyAny>) -> bool {
+pub fn is_ordered_class(class: &Py<PyAny>) -> bool {
     class.as_ptr().cast_const().cast() == &raw const PyODict_Type
 }
 

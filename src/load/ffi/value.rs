@@ -60,10 +60,7 @@ pub struct Value {
 impl Default for Value {
     #[inline(always)]
     fn default() -> Self {
-        Self {
-            object: ptr::null_mut(),
-            info: 0,
-        }
+        Self::HOLE
     }
 }
 
@@ -84,6 +81,12 @@ impl Clone for Value {
 }
 
 impl Value {
+    /// The empty value that a move leaves behind.
+    pub const HOLE: Self = Self {
+        object: ptr::null_mut(),
+        info: 0,
+    };
+
     /// Takes over an owned reference; `None` if it is null, with the error indicator set.
     #[inline(always)]
     pub(super) fn owned(object: *mut PyObject, info: u64) -> Option<Self> {

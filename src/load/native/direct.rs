@@ -6,39 +6,53 @@
 //! functions that the definition asks; the charges are the same, in the same order. Whatever is unusual, wrong or not
 //! resolved yet takes the long way, which knows why. A datetime costs a third of what it did, a Decimal a fifth.
 
-use super::super::ffi::{self, Survey, Tag, Value, Zone};
+use pyo3::prelude::*;
+
+use super::super::ffi::{self, LastZone, Tag, Value, Zone};
 use super::super::{Fault, PyWorld};
 use crate::machine::budget::Budget;
+use crate::machine::world::Made;
 use crate::policy::calendar::{Clock, Day, Delta, datetime_of_state};
 use crate::policy::{EntryId, Meaning, Native, SmallDecimal};
 
-/// Kinds that are remembered by what they made.
-const KINDS: usize = 6;
+/// What was met last, and need not be asked for again while the load runs.
+#[derive(Debug, Default)]
+pub struct Met {
+    /// The entry that each kind was made through.
+    entries: [Option<EntryId>; 6],
+    /// The zone that was let through.
+    zone: LastZone,
+}
 
-/// The entry that each kind was made through last.
-pub type Noted = [Option<EntryId>; KINDS];
+/// The long way: a value that is none.
+const LONG: Result<Value, Fault> = Ok(Value::HOLE);
 
 impl PyWorld<'_, '_> {
-    /// A call of a native type in one step. `None`: the long way.
+    /// A call of a native type in one step. A hole: the long way.
     #[inline]
     pub(in crate::load) fn call_directly(
         &mut self,
         budget: &mut Budget,
-        id: EntryId,
+        callable: &Value,
         args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
+    ) -> Made<Self> {
+        let id = EntryId(callable.entry());
+        if callable.tag() != Tag::Global {
+            return LONG;
+        }
         let Some(resolved) = self.cache.get(self.py, id) else {
-            return Ok(None);
+            return LONG;
         };
+        let object = &resolved.object;
         match resolved.called {
             Some(Native::DateTime) => self.datetime_directly(budget, id, args),
             Some(Native::Date) => self.date_directly(budget, id, args),
             Some(Native::Time) => self.time_directly(budget, id, args),
             Some(Native::TimeDelta) => self.timedelta_directly(budget, id, args),
-            Some(Native::Decimal) => self.decimal_directly(budget, id, &resolved.object, args),
-            Some(Native::OrderedDict) => self.ordered_directly(budget, id, &resolved.object, args),
+            Some(Native::Decimal) => self.decimal_directly(budget, id, object, args),
+            Some(Native::OrderedDict) => self.ordered_directly(budget, id, object, args),
             Some(Native::Encode) => self.bytes_directly(budget, args),
-            _ => Ok(None),
+            _ => LONG,
         }
     }
 
@@ -47,51 +61,79 @@ impl PyWorld<'_, '_> {
         budget: &mut Budget,
         id: EntryId,
         args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
-        let Some((state, zone)) = self.state_and_zone(args) else {
-            return Ok(None);
+    ) -> Made<Self> {
+        let Some((state, zone, depth)) = self.state_and_zone(args) else {
+            return LONG;
         };
-        let Some(Ok((day, clock))) = ffi::state_of(state).map(datetime_of_state) else {
-            return Ok(None);
+        let Some((day, clock)) = ffi::state_of(state).map(datetime_of_state) else {
+            return LONG;
         };
+        if !day.is_real() || !clock.is_real() {
+            return LONG;
+        }
         budget.memory(10)?;
-        let depth = deepen(budget, args)?;
+        budget.depth(depth)?;
         let value = ffi::datetime(self.py, day, clock, zone)?;
-        Ok(Some(self.noted(value, id, depth, 0)))
+        Ok(self.met(value, id, depth, 0))
     }
 
-    fn date_directly(
-        &mut self,
-        budget: &mut Budget,
-        id: EntryId,
-        args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
-        let [state] = args else { return Ok(None) };
-        let Some(Ok(day)) = ffi::state_of(state).map(Day::of_state) else {
-            return Ok(None);
+    fn date_directly(&mut self, budget: &mut Budget, id: EntryId, args: &[Value]) -> Made<Self> {
+        let [state] = args else { return LONG };
+        let Some(day) = ffi::state_of(state).map(Day::of_state) else {
+            return LONG;
         };
+        if !day.is_real() {
+            return LONG;
+        }
         budget.memory(4)?;
-        let depth = deepen(budget, args)?;
+        budget.depth(1)?;
         let value = ffi::date(self.py, day)?;
-        Ok(Some(self.noted(value, id, depth, 1)))
+        Ok(self.met(value, id, 1, 1))
     }
 
-    fn time_directly(
-        &mut self,
-        budget: &mut Budget,
-        id: EntryId,
-        args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
-        let Some((state, zone)) = self.state_and_zone(args) else {
-            return Ok(None);
+    fn time_directly(&mut self, budget: &mut Budget, id: EntryId, args: &[Value]) -> Made<Self> {
+        let Some((state, zone, depth)) = self.state_and_zone(args) else {
+            return LONG;
         };
-        let Some(Ok(clock)) = ffi::state_of(state).map(Clock::of_state) else {
-            return Ok(None);
+        let Some(clock) = ffi::state_of(state).map(Clock::of_state) else {
+            return LONG;
         };
+        if !clock.is_real() {
+            return LONG;
+        }
         budget.memory(6)?;
-        let depth = deepen(budget, args)?;
+        budget.depth(depth)?;
         let value = ffi::time(self.py, clock, zone)?;
-        Ok(Some(self.noted(value, id, depth, 2)))
+        Ok(self.met(value, id, depth, 2))
+    }
+
+    /// A state, a zone of a native kind, and how deep they are in what is called with them.
+    #[inline]
+    fn state_and_zone<'v>(
+        &mut self,
+        args: &'v [Value],
+    ) -> Option<(&'v Value, Option<Zone<'v>>, u32)> {
+        let (state, zone) = match args {
+            [state] => return Some((state, None, 1)),
+            [state, zone] => (state, zone),
+            _ => return None,
+        };
+        let known = match self.desk.met.zone.again(zone) {
+            Some(known) => known,
+            None => self.meet_zone(zone)?,
+        };
+        Some((state, Some(known), zone.depth() + 1))
+    }
+
+    /// A zone of a native kind, met for the first time.
+    #[cold]
+    fn meet_zone<'v>(&mut self, zone: &'v Value) -> Option<Zone<'v>> {
+        let made_by = match zone.tag() {
+            Tag::Made | Tag::Fresh => self.policy.entry(EntryId(zone.entry())).meaning,
+            _ => return None,
+        };
+        let native = matches!(made_by, Meaning::Native(kind) if kind.makes_zones());
+        native.then(|| self.desk.met.zone.meet(self.py, zone))?
     }
 
     fn timedelta_directly(
@@ -99,60 +141,46 @@ impl PyWorld<'_, '_> {
         budget: &mut Budget,
         id: EntryId,
         args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
+    ) -> Made<Self> {
         let [days, seconds, microseconds] = args else {
-            return Ok(None);
+            return LONG;
         };
         let small = |value| ffi::small_int(self.py, value);
         let (Some(days), Some(seconds), Some(microseconds)) =
             (small(days), small(seconds), small(microseconds))
         else {
-            return Ok(None);
+            return LONG;
         };
         let Some(delta) = Delta::of_fields(days, seconds, microseconds) else {
-            return Ok(None);
+            return LONG;
         };
-        let depth = deepen(budget, args)?;
+        budget.depth(1)?;
         let value = ffi::timedelta(self.py, delta)?;
-        Ok(Some(self.noted(value, id, depth, 3)))
-    }
-
-    /// A state, and a zone of a native kind.
-    #[inline]
-    fn state_and_zone<'v>(&self, args: &'v [Value]) -> Option<(&'v Value, Option<Zone<'v>>)> {
-        match args {
-            [state] => Some((state, None)),
-            [state, zone] if matches!(zone.tag(), Tag::Made | Tag::Fresh) => {
-                let made_by = self.policy.entry(EntryId(zone.entry())).meaning;
-                let native = matches!(made_by, Meaning::Native(kind) if kind.makes_zones());
-                let zone = native.then(|| Zone::of(self.py, zone)).flatten()?;
-                Some((state, Some(zone)))
-            }
-            _ => None,
-        }
+        Ok(self.met(value, id, 1, 3))
     }
 
     fn decimal_directly(
         &mut self,
         budget: &mut Budget,
         id: EntryId,
-        class: &pyo3::Py<pyo3::PyAny>,
+        class: &Py<PyAny>,
         args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
-        let [text] = args else { return Ok(None) };
+    ) -> Made<Self> {
+        let [text] = args else { return LONG };
         let Some(text) = ffi::latin1_text(text) else {
-            return Ok(None);
+            return LONG;
         };
         let Some(number) = SmallDecimal::parse(text) else {
-            return Ok(None);
+            return LONG;
         };
+        // Made before it is charged for, since only now is it known whether it can be.
         let Some(value) = ffi::decimal(self.py, class, number)? else {
-            return Ok(None);
+            return LONG;
         };
         budget.memory(text.len() as u64)?;
-        let depth = deepen(budget, args)?;
+        budget.depth(1)?;
         budget.memory(Native::Decimal.extra_memory())?;
-        Ok(Some(self.noted(value, id, depth, 4)))
+        Ok(self.met(value, id, 1, 4))
     }
 
     /// `OrderedDict()`: its items come later.
@@ -160,55 +188,43 @@ impl PyWorld<'_, '_> {
         &mut self,
         budget: &mut Budget,
         id: EntryId,
-        class: &pyo3::Py<pyo3::PyAny>,
+        class: &Py<PyAny>,
         args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
-        if !args.is_empty() || !ffi::is_ordered_class(class.bind(self.py)) {
-            return Ok(None);
+    ) -> Made<Self> {
+        if !args.is_empty() || !ffi::is_ordered_class(class) {
+            return LONG;
         }
-        let depth = deepen(budget, args)?;
+        budget.depth(1)?;
         budget.memory(Native::OrderedDict.extra_memory())?;
         let value = ffi::ordered_dict(self.py)?;
-        Ok(Some(self.noted(value, id, depth, 5)))
+        Ok(self.met(value, id, 1, 5))
     }
 
     /// `_codecs.encode(text, 'latin1')`.
-    fn bytes_directly(
-        &mut self,
-        budget: &mut Budget,
-        args: &[Value],
-    ) -> Result<Option<Value>, Fault> {
-        let [text, codec] = args else { return Ok(None) };
+    fn bytes_directly(&mut self, budget: &mut Budget, args: &[Value]) -> Made<Self> {
+        let [text, codec] = args else { return LONG };
         let Some((text, b"latin1")) = ffi::latin1_text(text).zip(ffi::latin1_text(codec)) else {
-            return Ok(None);
+            return LONG;
         };
         let length = text.len() as u64;
         budget.memory(length)?;
         budget.memory(6)?;
-        deepen(budget, args)?;
+        budget.depth(1)?;
         // It is read by the contract, and copied.
         budget.memory(length)?;
-        Ok(Some(ffi::bytes(self.py, text)?))
+        Ok(ffi::bytes(self.py, text)?)
     }
 
     /// An instance that this stream made through an entry: as [`Self::made`], and as deep as its arguments make it.
-    #[inline]
-    fn noted(&mut self, mut value: Value, id: EntryId, depth: u32, kind: usize) -> Value {
-        if self.desk.noted.get(kind) != Some(&Some(id)) {
+    #[inline(always)]
+    fn met(&mut self, mut value: Value, id: EntryId, depth: u32, kind: usize) -> Value {
+        if self.desk.met.entries.get(kind) != Some(&Some(id)) {
             self.desk.types.insert(value.type_address(), id);
-            if let Some(noted) = self.desk.noted.get_mut(kind) {
-                *noted = Some(id);
+            if let Some(met) = self.desk.met.entries.get_mut(kind) {
+                *met = Some(id);
             }
         }
         value.set_made(id.0, depth);
         value
     }
-}
-
-/// Charges for the nesting of arguments in what is called with them.
-#[inline]
-fn deepen(budget: &mut Budget, args: &[Value]) -> Result<u32, Fault> {
-    let depth = Survey::of(args).depth() + 1;
-    budget.depth(depth)?;
-    Ok(depth)
 }

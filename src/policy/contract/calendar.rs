@@ -13,7 +13,7 @@ pub(super) fn date<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String>
         return mismatch("(the 4 bytes of a date)", look, args);
     };
     match state_bytes(look.view(state)) {
-        Some(state) => Ok(Plan::Date(Day::of_state(state)?)),
+        Some(state) => Ok(Plan::Date(Day::of_state(state).checked()?)),
         None => mismatch("(the 4 bytes of a date)", look, args),
     }
 }
@@ -22,7 +22,7 @@ pub(super) fn date<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String>
 pub(super) fn time<L: Look>(policy: &Policy, look: &L, args: &[L::Value]) -> Result<Plan, String> {
     let (state, tz) = state_and_zone(policy, look, args)?;
     match state_bytes(look.view(state)) {
-        Some(state) => Ok(Plan::Time(Clock::of_state(state)?, tz)),
+        Some(state) => Ok(Plan::Time(Clock::of_state(state).checked()?, tz)),
         None => mismatch("(the 6 bytes of a time, tzinfo?)", look, args),
     }
 }
@@ -37,8 +37,8 @@ pub(super) fn datetime<L: Look>(
     let Some(state) = state_bytes(look.view(state)) else {
         return mismatch("(the 10 bytes of a datetime, tzinfo?)", look, args);
     };
-    let (day, clock) = datetime_of_state(state)?;
-    Ok(Plan::DateTime(day, clock, tz))
+    let (day, clock) = datetime_of_state(state);
+    Ok(Plan::DateTime(day.checked()?, clock.checked()?, tz))
 }
 
 /// `timedelta(days, seconds, microseconds)`, normalised as every pickler
