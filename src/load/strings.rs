@@ -10,6 +10,8 @@ use super::ffi::{self, Value};
 
 /// Slots of the table; a power of two.
 const SLOTS: usize = 512;
+/// Slots of which a key may take one: with one alone, the keys of three records would push out each other.
+const WAYS: usize = 4;
 /// Longest key that is shared.
 const LONGEST: usize = 32;
 /// Misses after which a load stops asking.
@@ -19,8 +21,15 @@ const PATIENCE: u32 = 256;
 #[derive(Debug, Default)]
 pub struct KeyTable {
     /// Empty until the first key.
-    slots: Vec<Value>,
+    slots: Vec<Slot>,
     misses: u32,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// The hash of its bytes.
+    hash: usize,
+    text: Value,
 }
 
 impl KeyTable {
@@ -36,17 +45,26 @@ impl KeyTable {
             return ffi::ascii(py, text);
         }
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, Value::default);
+            self.slots.resize_with(SLOTS, Slot::default);
         }
-        let Some(slot) = self.slots.get_mut(hash(text) % SLOTS) else {
+        let hash = hash(text);
+        let home = (hash % SLOTS) & !(WAYS - 1);
+        let Some(slots) = self.slots.get_mut(home..home + WAYS) else {
             return ffi::ascii(py, text);
         };
-        if slot.has_object() && ffi::ascii_bytes(slot) == text {
-            return Ok(slot.share());
+        for slot in &*slots {
+            if slot.hash == hash && slot.text.has_object() && ffi::ascii_bytes(&slot.text) == text {
+                return Ok(slot.text.share());
+            }
         }
         self.misses += 1;
         let value = ffi::ascii(py, text)?;
-        *slot = value.share();
+        // The first to come is the first to go.
+        slots.rotate_right(1);
+        if let Some(slot) = slots.first_mut() {
+            let text = value.share();
+            *slot = Slot { hash, text };
+        }
         Ok(value)
     }
 }
