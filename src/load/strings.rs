@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use super::ffi::{self, Value};
 
 /// Slots of the table; a power of two.
-const SLOTS: usize = 512;
+const SLOTS: usize = 1024;
 /// Slots of which a key may take one: with one alone, the keys of three records would push out each other.
 const WAYS: usize = 4;
 /// Longest key that is shared.
