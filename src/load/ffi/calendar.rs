@@ -126,7 +126,9 @@ pub fn datetime(py: Python<'_>, day: Day, clock: Clock, zone: Option<Zone<'_>>) 
 #[inline]
 pub fn timedelta(py: Python<'_>, delta: Delta) -> Make {
     match HEADERS.get() {
-        Some(headers) => headers.delta(delta),
+        // From 3.13 on there is one for no time at all, kept for good.
+        Some(headers) if !delta.is_zero() => headers.delta(delta),
+        Some(_) => api::delta(py, delta),
         None => slow(py, api::delta(py, delta)),
     }
 }
@@ -196,7 +198,7 @@ impl Headers {
             clock(1, 2, 3, 0x0004_0506, true),
             clock(23, 59, 59, 999_999, false),
         ];
-        let deltas = [(0, 0, 0), (-999_999_999, 0, 1), (7, 86_399, 999_999)];
+        let deltas = [(0, 1, 0), (-999_999_999, 0, 1), (7, 86_399, 999_999)];
         let deltas = deltas.map(|(days, seconds, microseconds)| Delta {
             days,
             seconds,

@@ -4,13 +4,13 @@
 //! module's constructor parses its arguments, copies the text, parses that, and asks for a context that has no say. Open
 //! only where objects made here have been compared with the module's own; never where `decimal` is the one in Python.
 
-use pyo3::ffi;
+use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::late::Late;
 use super::layout;
-use super::value::{Make, Value};
+use super::value::{Make, TRACKED, Value};
 use crate::policy::SmallDecimal;
 
 /// Words in front of the number: count, type, hash, flags.
@@ -31,6 +31,8 @@ struct Layout {
     class: Py<PyType>,
     /// Whether the class counts its instances.
     counted: bool,
+    /// Whether they take part in collection, as from 3.13 on.
+    collected: bool,
 }
 
 static FOUND: Late<Layout> = Late::new();
@@ -58,11 +60,15 @@ impl Layout {
     fn write(&self, number: SmallDecimal) -> Make {
         let mut header = self.header;
         header[FLAGS] |= if number.negative { NEGATIVE } else { 0 };
-        let object = layout::begin(header, SIZE);
+        let object = if self.collected {
+            self.begin_collected(header)
+        } else {
+            layout::begin(header, SIZE)
+        };
         if object.is_null() {
             return Err(layout::no_memory());
         }
-        if self.counted {
+        if self.counted && !self.collected {
             // SAFETY: a live type.
             unsafe { ffi::Py_INCREF(self.class.as_ptr()) }
         }
@@ -85,7 +91,24 @@ impl Layout {
         ];
         // SAFETY: as many words are left, aligned.
         unsafe { place.cast::<[u64; WORDS - HEADER]>().write(words) };
-        Ok(Value { object, info: 0 })
+        if !self.collected {
+            return Ok(Value { object, info: 0 });
+        }
+        // SAFETY: whole, and not tracked yet.
+        unsafe { ffi::PyObject_GC_Track(object.cast()) };
+        let info = TRACKED;
+        Ok(Value { object, info })
+    }
+
+    /// Memory for an instance that takes part in collection; its class is counted with it.
+    fn begin_collected(&self, header: [u64; HEADER]) -> *mut PyObject {
+        // SAFETY: attached; a type of collected objects of that size.
+        let object = unsafe { ffi::PyObject_GC_New::<PyObject>(self.class.as_ptr().cast()) };
+        if !object.is_null() {
+            // SAFETY: of the words, the first are the header.
+            unsafe { object.cast::<[u64; HEADER]>().write(header) }
+        }
+        object
     }
 
     fn found(py: Python<'_>) -> PyResult<Option<Self>> {
@@ -97,10 +120,7 @@ impl Layout {
         let kind = unsafe { &*class.as_type_ptr() };
         // SAFETY: a live type.
         let flags = unsafe { ffi::PyType_GetFlags(class.as_type_ptr()) };
-        if kind.tp_basicsize.unsigned_abs() != SIZE
-            || kind.tp_itemsize != 0
-            || flags & ffi::Py_TPFLAGS_HAVE_GC != 0
-        {
+        if kind.tp_basicsize.unsigned_abs() != SIZE || kind.tp_itemsize != 0 {
             return Ok(None);
         }
         let theirs = |text: &str| {
@@ -108,24 +128,33 @@ impl Layout {
             value.info = 0;
             Ok::<_, PyErr>(value)
         };
-        let mut header = layout::header::<HEADER>(&theirs("0")?);
+        let mut header = layout::header::<HEADER>(&theirs("7")?);
         header[FLAGS] &= 0xff;
         let found = Self {
             header,
             class: class.clone().unbind(),
             counted: flags & ffi::Py_TPFLAGS_HEAPTYPE != 0,
+            collected: flags & ffi::Py_TPFLAGS_HAVE_GC != 0,
         };
         for text in SAMPLES {
             let Some(number) = SmallDecimal::parse(text.as_bytes()) else {
                 return Ok(None);
             };
             let (ours, theirs) = (found.write(number)?, theirs(text)?);
-            if words_of(&ours) != words_of(&theirs) || !layout::same(py, &ours, &theirs)? {
+            let same = words_of(&ours) == words_of(&theirs)
+                && is_tracked(&ours) == is_tracked(&theirs)
+                && layout::same(py, &ours, &theirs)?;
+            if !same {
                 return Ok(None);
             }
         }
         Ok(Some(found))
     }
+}
+
+fn is_tracked(object: &Value) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PyObject_GC_IsTracked(object.object) != 0 }
 }
 
 /// Numbers of every shape that is written here.
