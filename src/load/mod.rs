@@ -15,6 +15,7 @@ mod instances;
 pub mod keys;
 pub mod look;
 pub mod native;
+mod newobj;
 pub mod run;
 pub mod shape;
 pub mod source;
