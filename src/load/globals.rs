@@ -25,14 +25,14 @@ pub struct Resolved {
     pub object: Py<PyAny>,
     /// What the loader must know of it.
     pub shape: Shape,
-    /// The native kind of what the policy lets be called.
-    pub called: Option<Native>,
 }
 
 /// The objects of one policy, resolved once each.
 #[derive(Default)]
 pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
+    /// The native kinds of what the policy lets be called: rights are written in it, and so they stay.
+    called: Box<[Option<Native>]>,
     by_address: Mutex<HashMap<usize, EntryId>>,
     /// What the last load left for the next: a machine and a desk.
     spare: Shelf<Box<Spare>>,
@@ -52,6 +52,7 @@ impl Cache {
     pub fn new(policy: &Policy) -> Self {
         Self {
             slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
+            called: policy.entries().map(|(id, _)| policy.called(id)).collect(),
             by_address: Mutex::default(),
             spare: Shelf::default(),
         }
@@ -67,6 +68,12 @@ impl Cache {
     #[inline]
     pub fn leave_spare(&self, py: Python<'_>, spare: Box<Spare>) {
         drop(self.spare.put(py, spare));
+    }
+
+    /// The native kind of an entry that may be called: at each call, its contract is still to be asked.
+    #[inline(always)]
+    pub fn called(&self, id: EntryId) -> Option<Native> {
+        self.called.get(id.0 as usize).copied().flatten()
     }
 
     /// What was resolved before.
@@ -124,7 +131,6 @@ impl Cache {
             Ok(Resolved {
                 object: object.unbind(),
                 shape,
-                called: policy.called(id),
             })
         })
     }

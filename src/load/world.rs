@@ -249,7 +249,7 @@ impl<'py> World for PyWorld<'_, 'py> {
         self.call_with_tuple(site, budget, &callable, &args)
     }
 
-    #[inline]
+    #[inline(always)]
     fn reduce_items(
         &mut self,
         site: Site,

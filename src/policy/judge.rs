@@ -124,8 +124,8 @@ impl Policy {
         }
     }
 
-    /// The native kind of an entry that may be called: at each call, its contract alone is still to be asked. Rights
-    /// are written in the policy, and so they stay.
+    /// The native kind of an entry that may be called: at each call, its
+    /// contract alone is still to be asked.
     pub fn called(&self, entry: EntryId) -> Option<Native> {
         let entry = self.get(entry).filter(|_| !self.is_unrestricted())?;
         match (entry.meaning, entry.grant()) {

@@ -79,7 +79,7 @@ impl LastZone {
 }
 
 /// The state in an exact bytes object of `N` bytes.
-#[inline]
+#[inline(always)]
 pub fn state_of<const N: usize>(value: &Value) -> Option<[u8; N]> {
     if value.type_address() != &raw const ffi::PyBytes_Type as usize {
         return None;
@@ -114,7 +114,7 @@ pub fn time(py: Python<'_>, clock: Clock, zone: Option<Zone<'_>>) -> Make {
 }
 
 /// A datetime.
-#[inline]
+#[inline(always)]
 pub fn datetime(py: Python<'_>, day: Day, clock: Clock, zone: Option<Zone<'_>>) -> Make {
     match HEADERS.get() {
         Some(headers) => headers.datetime(day, clock, zone),
@@ -155,6 +155,7 @@ impl Headers {
         write(self.time, || [fields, Zone::word(zone), 0])
     }
 
+    #[inline(always)]
     fn datetime(&self, day: Day, clock: Clock, zone: Option<Zone<'_>>) -> Make {
         let clock = clock_fields(clock);
         let first = u64::from(zone.is_some()) | date_fields(day) << 8 | clock << 40;

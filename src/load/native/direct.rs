@@ -2,7 +2,7 @@
 //! the bytes of protocols 0 to 2.
 //!
 //! The way through `judge` and `carry_out` is the definition; this is the same for the arguments that picklers write,
-//! without a plan in between. The right to call was judged when the name was resolved; the contract is asked here, by the
+//! without a plan in between. The right to call was judged with the policy; the contract is asked here, by the
 //! functions that the definition asks; the charges are the same, in the same order. Whatever is unusual, wrong or not
 //! resolved yet takes the long way, which knows why. A datetime costs a third of what it did, a Decimal a fifth.
 
@@ -28,8 +28,9 @@ pub struct Met {
 const LONG: Result<Value, Fault> = Ok(Value::HOLE);
 
 impl PyWorld<'_, '_> {
-    /// A call of a native type in one step. A hole: the long way.
-    #[inline]
+    /// A call of a native type in one step. A hole: the long way. Each kind is a function of its own, so that what one
+    /// keeps in registers the others need not save.
+    #[inline(always)]
     pub(in crate::load) fn call_directly(
         &mut self,
         budget: &mut Budget,
@@ -40,22 +41,29 @@ impl PyWorld<'_, '_> {
         if callable.tag() != Tag::Global {
             return LONG;
         }
+        let Some(native) = self.cache.called(id) else {
+            return LONG;
+        };
+        if native == Native::Encode {
+            return self.bytes_directly(budget, args);
+        }
+        // What is not resolved yet must be imported, and may have to wait for the inspector.
         let Some(resolved) = self.cache.get(self.py, id) else {
             return LONG;
         };
         let object = &resolved.object;
-        match resolved.called {
-            Some(Native::DateTime) => self.datetime_directly(budget, id, args),
-            Some(Native::Date) => self.date_directly(budget, id, args),
-            Some(Native::Time) => self.time_directly(budget, id, args),
-            Some(Native::TimeDelta) => self.timedelta_directly(budget, id, args),
-            Some(Native::Decimal) => self.decimal_directly(budget, id, object, args),
-            Some(Native::OrderedDict) => self.ordered_directly(budget, id, object, args),
-            Some(Native::Encode) => self.bytes_directly(budget, args),
+        match native {
+            Native::DateTime => self.datetime_directly(budget, id, args),
+            Native::Date => self.date_directly(budget, id, args),
+            Native::Time => self.time_directly(budget, id, args),
+            Native::TimeDelta => self.timedelta_directly(budget, id, args),
+            Native::Decimal => self.decimal_directly(budget, id, object, args),
+            Native::OrderedDict => self.ordered_directly(budget, id, object, args),
             _ => LONG,
         }
     }
 
+    #[inline(never)]
     fn datetime_directly(
         &mut self,
         budget: &mut Budget,
@@ -77,6 +85,7 @@ impl PyWorld<'_, '_> {
         Ok(self.met(value, id, depth, 0))
     }
 
+    #[inline(never)]
     fn date_directly(&mut self, budget: &mut Budget, id: EntryId, args: &[Value]) -> Made<Self> {
         let [state] = args else { return LONG };
         let Some(day) = ffi::state_of(state).map(Day::of_state) else {
@@ -91,6 +100,7 @@ impl PyWorld<'_, '_> {
         Ok(self.met(value, id, 1, 1))
     }
 
+    #[inline(never)]
     fn time_directly(&mut self, budget: &mut Budget, id: EntryId, args: &[Value]) -> Made<Self> {
         let Some((state, zone, depth)) = self.state_and_zone(args) else {
             return LONG;
@@ -136,6 +146,7 @@ impl PyWorld<'_, '_> {
         native.then(|| self.desk.met.zone.meet(self.py, zone))?
     }
 
+    #[inline(never)]
     fn timedelta_directly(
         &mut self,
         budget: &mut Budget,
@@ -159,6 +170,7 @@ impl PyWorld<'_, '_> {
         Ok(self.met(value, id, 1, 3))
     }
 
+    #[inline(never)]
     fn decimal_directly(
         &mut self,
         budget: &mut Budget,
@@ -184,6 +196,7 @@ impl PyWorld<'_, '_> {
     }
 
     /// `OrderedDict()`: its items come later.
+    #[inline(never)]
     fn ordered_directly(
         &mut self,
         budget: &mut Budget,
@@ -201,6 +214,7 @@ impl PyWorld<'_, '_> {
     }
 
     /// `_codecs.encode(text, 'latin1')`.
+    #[inline(never)]
     fn bytes_directly(&mut self, budget: &mut Budget, args: &[Value]) -> Made<Self> {
         let [text, codec] = args else { return LONG };
         let Some((text, b"latin1")) = ffi::latin1_text(text).zip(ffi::latin1_text(codec)) else {
