@@ -186,3 +186,33 @@ impl Delta {
         (self.days, self.seconds, self.microseconds) == (0, 0, 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_every_day_of_the_calendar_is_real_and_no_other() {
+        let mut days = 0u32;
+        for year in (0..=9999).chain([10_000, u16::MAX]) {
+            let [high, low] = year.to_be_bytes();
+            for month in (0..=16).chain([0x82, 255]) {
+                for day in [0, 1, 27, 28, 29, 30, 31, 32, 255] {
+                    days += u32::from(Day::of_state([high, low, month, day]).is_real());
+                }
+            }
+        }
+        // Of each of 9,999 years: the 1st, 27th and 28th of 12 months, 29 to 31 as there are, 2,424 leap days.
+        assert_eq!(days, 9_999 * (12 * 3 + 11 + 11 + 7) + 2_424);
+    }
+
+    #[test]
+    fn test_the_fold_is_no_part_of_the_field_that_holds_it() {
+        let (day, clock) = datetime_of_state([7, 0xe8, 0x8a, 27, 2, 30, 0, 0, 0, 0]);
+        assert_eq!((day.month, clock.hour, clock.fold), (10, 2, true));
+        let (_, clock) = datetime_of_state([7, 0xe8, 10, 27, 0x82, 30, 0, 0, 0, 0]);
+        assert!(!clock.is_real() && !clock.fold);
+        let clock = Clock::of_state([0x82, 30, 0, 0, 0, 0]);
+        assert!(clock.is_real() && clock.fold && clock.hour == 2);
+    }
+}
