@@ -7,6 +7,9 @@
 use pyo3::prelude::*;
 
 use super::ffi::{self, Value};
+use super::{Fault, PyWorld};
+use crate::machine::budget::{Budget, size};
+use crate::stream::text;
 
 /// Slots of the table; a power of two.
 const SLOTS: usize = 1024;
@@ -41,8 +44,18 @@ impl KeyTable {
     /// The str of an ASCII key.
     #[inline]
     pub fn key(&mut self, py: Python<'_>, text: &[u8]) -> PyResult<Value> {
-        if text.len() > LONGEST || text.len() < 2 || self.misses > PATIENCE {
+        let value = self.quick_key(py, text);
+        if value.is_hole() {
             return ffi::ascii(py, text);
+        }
+        Ok(value)
+    }
+
+    /// As [`KeyTable::key`]; a hole, and no exception, where that fails.
+    #[inline]
+    pub fn quick_key(&mut self, py: Python<'_>, text: &[u8]) -> Value {
+        if text.len() > LONGEST || text.len() < 2 || self.misses > PATIENCE {
+            return ffi::quick_ascii(py, text);
         }
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, Slot::default);
@@ -50,22 +63,43 @@ impl KeyTable {
         let hash = hash(text);
         let home = (hash % SLOTS) & !(WAYS - 1);
         let Some(slots) = self.slots.get_mut(home..home + WAYS) else {
-            return ffi::ascii(py, text);
+            return ffi::quick_ascii(py, text);
         };
         for slot in &*slots {
             if slot.hash == hash && slot.text.has_object() && ffi::ascii_bytes(&slot.text) == text {
-                return Ok(slot.text.share());
+                return slot.text.share();
             }
         }
         self.misses += 1;
-        let value = ffi::ascii(py, text)?;
+        let value = ffi::quick_ascii(py, text);
         // The first to come is the first to go.
         slots.rotate_right(1);
         if let Some(slot) = slots.first_mut() {
             let text = value.share();
             *slot = Slot { hash, text };
         }
-        Ok(value)
+        value
+    }
+}
+
+impl PyWorld<'_, '_> {
+    /// A str from UTF-8 that is not ASCII; a function of its own, to keep the loop of those that are small.
+    #[inline(never)]
+    pub(super) fn wide(&mut self, budget: &mut Budget, utf8: &[u8]) -> Result<Value, Fault> {
+        if let Some(text) = ffi::Text::measure(utf8) {
+            budget.memory(size::TEXT + text.bytes())?;
+            return Ok(text.make(self.py)?);
+        }
+        match ffi::utf8(self.py, utf8) {
+            Ok(text) => {
+                budget.memory(size::TEXT + ffi::character_bytes(&text))?;
+                Ok(text)
+            }
+            Err(error) => {
+                text::check_utf8(utf8)?;
+                Err(error.into())
+            }
+        }
     }
 }
 

@@ -291,7 +291,7 @@ fn clock_fields(clock: Clock) -> u64 {
 /// An object: its header and its fields. Not marked as tracked: these types take no part in collection.
 #[inline(always)]
 fn write(header: [u64; HEADER], fields: impl FnOnce() -> [u64; 3]) -> Make {
-    let object: *mut PyObject = layout::begin(header, SIZE);
+    let object: *mut PyObject = layout::begin(&header, SIZE);
     if object.is_null() {
         return Err(layout::no_memory());
     }

@@ -63,7 +63,7 @@ impl Layout {
         let object = if self.collected {
             self.begin_collected(header)
         } else {
-            layout::begin(header, SIZE)
+            layout::begin(&header, SIZE)
         };
         if object.is_null() {
             return Err(layout::no_memory());
