@@ -12,7 +12,9 @@ use crate::machine::budget::{Budget, size};
 use crate::stream::text;
 
 /// Slots of the table; a power of two.
-const SLOTS: usize = 512;
+const SLOTS: usize = 1024;
+/// Slots of which a key may take one: with one alone, the keys of three records would push out each other.
+const WAYS: usize = 4;
 /// Longest key that is shared.
 const LONGEST: usize = 32;
 /// Misses after which a load stops asking.
@@ -22,8 +24,15 @@ const PATIENCE: u32 = 256;
 #[derive(Debug, Default)]
 pub struct KeyTable {
     /// Empty until the first key.
-    slots: Vec<Value>,
+    slots: Vec<Slot>,
     misses: u32,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// The hash of its bytes.
+    hash: usize,
+    text: Value,
 }
 
 impl KeyTable {
@@ -49,17 +58,26 @@ impl KeyTable {
             return ffi::quick_ascii(py, text);
         }
         if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, Value::default);
+            self.slots.resize_with(SLOTS, Slot::default);
         }
-        let Some(slot) = self.slots.get_mut(hash(text) % SLOTS) else {
+        let hash = hash(text);
+        let home = (hash % SLOTS) & !(WAYS - 1);
+        let Some(slots) = self.slots.get_mut(home..home + WAYS) else {
             return ffi::quick_ascii(py, text);
         };
-        if slot.has_object() && ffi::ascii_bytes(slot) == text {
-            return slot.share();
+        for slot in &*slots {
+            if slot.hash == hash && slot.text.has_object() && ffi::ascii_bytes(&slot.text) == text {
+                return slot.text.share();
+            }
         }
         self.misses += 1;
         let value = ffi::quick_ascii(py, text);
-        *slot = value.share();
+        // The first to come is the first to go.
+        slots.rotate_right(1);
+        if let Some(slot) = slots.first_mut() {
+            let text = value.share();
+            *slot = Slot { hash, text };
+        }
         value
     }
 }

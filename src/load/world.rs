@@ -277,7 +277,7 @@ impl World for PyWorld<'_, '_> {
         self.call_with_tuple(site, budget, &callable, &args)
     }
 
-    #[inline]
+    #[inline(always)]
     fn reduce_items(
         &mut self,
         site: Site,
@@ -285,6 +285,10 @@ impl World for PyWorld<'_, '_> {
         callable: Value,
         args: &mut [Value],
     ) -> Made<Self> {
+        let value = self.call_directly(budget, &callable, args)?;
+        if !value.is_hole() {
+            return Ok(value);
+        }
         self.call(site, budget, &callable, args)
     }
 

@@ -38,6 +38,8 @@ const ACCOUNTED: bool = cfg!(any(
 /// The headers of new objects, where they have passed their test.
 #[derive(Clone, Copy)]
 pub struct Layout {
+    /// Whether ways may be open at all.
+    open: bool,
     pub ints: Option<Ints>,
     pub float: Option<[u64; 2]>,
     pub ascii: Option<[u64; ASCII_WORDS]>,
@@ -58,6 +60,7 @@ pub struct Layout {
 }
 
 const CLOSED: Layout = Layout {
+    open: false,
     ints: None,
     float: None,
     ascii: None,
@@ -94,11 +97,12 @@ fn install(place: &Place, layout: &Layout) {
     unsafe { *place.0.get() = *layout }
 }
 
-/// The ways that are open, by name; text is wide where it takes four bytes a character.
-pub fn ways() -> [(&'static str, bool); 10] {
+/// The ways that are open, by name; text is wide where it takes four bytes a character. Those that are looked for when
+/// they are first needed are looked for now.
+pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 13]> {
     let layout = layout();
     let [one, two, four] = layout.texts.map(|header| header.is_some());
-    [
+    Ok([
         ("ints", layout.ints.is_some()),
         ("float", layout.float.is_some()),
         ("ascii", layout.ascii.is_some()),
@@ -108,8 +112,11 @@ pub fn ways() -> [(&'static str, bool); 10] {
         ("small", layout.small.iter().all(Option::is_some)),
         ("characters", layout.characters.iter().all(Option::is_some)),
         ("dicts", layout.dicts),
+        ("calendar", super::calendar::learn_calendar(py)?),
+        ("decimals", super::decimals::learn_decimals(py)?),
+        ("ordered", super::ordered::learn_ordered(py)?),
         ("vectors", layout.vectors),
-    ]
+    ])
 }
 
 /// Called before each load: a reference tracer is told of every object that is made, by the API alone.
@@ -142,6 +149,12 @@ unsafe extern "C" {
     fn PyRefTracer_GetTracer(data: *mut *mut std::ffi::c_void) -> *const std::ffi::c_void;
 }
 
+/// Whether objects may be written at all.
+#[inline(always)]
+pub(super) fn is_open() -> bool {
+    layout().open
+}
+
 /// Whether the values of a dict may be written in place.
 #[inline(always)]
 pub fn knows_dicts() -> bool {
@@ -161,6 +174,7 @@ pub fn learn(py: Python<'_>) -> PyResult<()> {
         found.vectors = super::vectors::available();
     }
     if !ACCOUNTED {
+        found.open = true;
         learn_headers(py, &mut found)?;
         install(&LAYOUT, &found);
         prove(py, &mut found)?;
@@ -229,21 +243,24 @@ pub fn all_same<T>(
     ours: impl Fn(&T) -> Make,
     theirs: impl Fn(&T) -> Make,
 ) -> PyResult<bool> {
-    let size_of = py.import("sys")?.getattr("getsizeof")?;
     for sample in samples {
-        let (ours, theirs) = (ours(sample)?, theirs(sample)?);
-        let (left, right) = (ours.bound(py), theirs.bound(py));
-        let same = left.get_type().is(right.get_type())
-            && references(&ours) == references(&theirs)
-            && left.hash()? == right.hash()?
-            && left.eq(right)?
-            && left.repr()?.to_cow()? == right.repr()?.to_cow()?
-            && size_of.call1((left,))?.eq(size_of.call1((right,))?)?;
-        if !same {
+        if !same(py, &ours(sample)?, &theirs(sample)?)? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether two objects answer alike.
+pub(super) fn same(py: Python<'_>, ours: &Value, theirs: &Value) -> PyResult<bool> {
+    let size_of = py.import("sys")?.getattr("getsizeof")?;
+    let (left, right) = (ours.bound(py), theirs.bound(py));
+    Ok(left.get_type().is(right.get_type())
+        && references(ours) == references(theirs)
+        && left.hash()? == right.hash()?
+        && left.eq(right)?
+        && left.repr()?.to_cow()? == right.repr()?.to_cow()?
+        && size_of.call1((left,))?.eq(size_of.call1((right,))?)?)
 }
 
 fn references(object: &Value) -> isize {
