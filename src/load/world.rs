@@ -117,11 +117,14 @@ impl World for PyWorld<'_, '_> {
 
     #[inline(always)]
     fn quick_short(&mut self, budget: &mut Budget, text: Short, role: Role) -> Value {
-        if role == Role::Key || !text.is_ascii() || text.length < 2 {
+        if !text.is_ascii() || text.length < 2 {
             return self.quick_unicode(budget, text.bytes(), role);
         }
         if !budget.took(size::ASCII + text.length as u64) {
             return Value::default();
+        }
+        if role == Role::Key {
+            return self.desk.key_strings.short_key(self.py, text);
         }
         ffi::quick_short(self.py, text)
     }
