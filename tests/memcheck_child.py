@@ -57,8 +57,16 @@ def value() -> list[Any]:
     made += [Pair(i, (i,)) for i in range(20)] + [Colour.RED, Colour.BLUE] * 3
     made += [uuid.UUID(int=i << 90) for i in range(5)] + [decimal.Decimal(i) / 7 for i in range(5)]
     made += [datetime.datetime(2020, 1, 1 + i) for i in range(8)]
+    made += [datetime.datetime(2020, 1, 1 + i, tzinfo=datetime.UTC) for i in range(8)]
+    made += [datetime.date(2020, 1, 1 + i) for i in range(8)] + [datetime.time(i) for i in range(8)]
+    made += [decimal.Decimal(i * 37) / 100 for i in range(8)]
+    made += [collections.OrderedDict(a=i, b=[i], c=i) for i in range(8)]
     made += [{i, str(i), (i,)} for i in range(8)] + [collections.OrderedDict(a=i) for i in range(5)]
     made += [sign * 2**k for k in range(80) for sign in (1, -1)]
+    made += [sign * 7**k for k in range(20, 300, 3) for sign in (1, -1)]
+    for scripts in ("é", "éa", "ж", "漢 a", "😀", "aé漢😀"):
+        made += ["".join(scripts[i * i % len(scripts)] for i in range(n)) for n in range(90)]
+        made += ["a" * n + scripts for n in range(0, 200, 7)]
     return made
 
 

@@ -11,6 +11,7 @@ use super::note::{self, Id, Note, Part};
 use super::world::NoteWorld;
 use crate::machine::hashing::{self, Hashes, TupleHash};
 use crate::machine::residues;
+use crate::policy::calendar::{Clock, Day};
 use crate::policy::{Attempt, EntryId, Meaning, Native, Plan};
 
 /// Calls in the arguments of calls that are looked into: a timezone in a datetime, its timedelta.
@@ -247,70 +248,33 @@ impl NoteWorld<'_> {
         let naive =
             |fields: [i64; 7]| lanes_hash(fields.map(|field| field.wrapping_mul(0x9e37_79b9)));
         Some(match plan {
-            Plan::TimeDelta {
-                days,
-                seconds,
-                microseconds,
+            Plan::TimeDelta(delta) | Plan::TimeZone { offset: delta, .. } => {
+                let lanes = [delta.days, delta.seconds, delta.microseconds];
+                lanes_hash(lanes.map(|lane| hashing::int_hash(lane.into())))
             }
-            | Plan::TimeZone {
-                days,
-                seconds,
-                microseconds,
-                ..
-            } => {
-                lanes_hash([days, seconds, microseconds].map(|lane| hashing::int_hash(lane.into())))
-            }
-            Plan::Date { year, month, day } => {
+            Plan::Date(Day { year, month, day }) => {
                 naive([1, year.into(), month.into(), day.into(), 0, 0, 0])
             }
-            Plan::Time {
-                hour,
-                minute,
-                second,
-                microsecond,
-                tz,
-                ..
-            } => {
-                let clock = clock(hour, minute, second);
-                match tz {
-                    None => naive([2, clock, microsecond.into(), 0, 0, 0, 0]),
-                    Some(tz) => self.less_offset(0, clock, microsecond, *args.get(tz)?)?,
-                }
+            Plan::Time(clock, None) => {
+                let micro = clock.microsecond.into();
+                naive([2, seconds_of(clock), micro, 0, 0, 0, 0])
             }
-            Plan::DateTime {
-                year,
-                month,
-                day,
-                hour,
-                minute,
-                second,
-                microsecond,
-                tz,
-                ..
-            } => {
-                let clock = clock(hour, minute, second);
-                match tz {
-                    None => naive([
-                        3,
-                        year.into(),
-                        month.into(),
-                        day.into(),
-                        clock,
-                        microsecond.into(),
-                        0,
-                    ]),
-                    Some(tz) => {
-                        let day = ordinal(year.into(), month.into(), day.into());
-                        self.less_offset(day, clock, microsecond, *args.get(tz)?)?
-                    }
-                }
+            Plan::Time(clock, Some(tz)) => self.less_offset(0, clock, *args.get(tz)?)?,
+            Plan::DateTime(Day { year, month, day }, clock, None) => {
+                let (year, month, day) = (year.into(), month.into(), day.into());
+                let micro = clock.microsecond.into();
+                naive([3, year, month, day, seconds_of(clock), micro, 0])
+            }
+            Plan::DateTime(Day { year, month, day }, clock, Some(tz)) => {
+                let day = ordinal(year.into(), month.into(), day.into());
+                self.less_offset(day, clock, *args.get(tz)?)?
             }
             _ => return None,
         })
     }
 
     /// A wall time less its offset, as a duration hashes.
-    fn less_offset(&self, days: i64, seconds: i64, microseconds: u32, zone: Note) -> Option<i64> {
+    fn less_offset(&self, days: i64, clock: Clock, zone: Note) -> Option<i64> {
         let Note::Made { node, .. } = zone else {
             return None;
         };
@@ -321,18 +285,12 @@ impl NoteWorld<'_> {
             .find(|(part, _)| *part == Part::Args)?
             .1;
         let plan = self.policy.judge(self, entry, Attempt::Call(args)).ok()?;
-        let Plan::TimeZone {
-            days: offset_days,
-            seconds: offset_seconds,
-            microseconds: offset_micro,
-            ..
-        } = plan
-        else {
+        let Plan::TimeZone { offset, .. } = plan else {
             return None;
         };
-        let micro = i64::from(microseconds) - i64::from(offset_micro);
-        let seconds = seconds - i64::from(offset_seconds) + micro.div_euclid(1_000_000);
-        let days = days - i64::from(offset_days) + seconds.div_euclid(SECONDS_A_DAY);
+        let micro = i64::from(clock.microsecond) - i64::from(offset.microseconds);
+        let seconds = seconds_of(clock) - i64::from(offset.seconds) + micro.div_euclid(1_000_000);
+        let days = days - i64::from(offset.days) + seconds.div_euclid(SECONDS_A_DAY);
         let lanes = [
             days,
             seconds.rem_euclid(SECONDS_A_DAY),
@@ -389,8 +347,8 @@ fn prefixed(text: &str) -> Option<(u128, u128, u32)> {
     Some((address, all & !host, prefix))
 }
 
-fn clock(hour: u8, minute: u8, second: u8) -> i64 {
-    i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)
+fn seconds_of(clock: Clock) -> i64 {
+    i64::from(clock.hour) * 3600 + i64::from(clock.minute) * 60 + i64::from(clock.second)
 }
 
 /// The number of a day, 1 for the first of the year 1.

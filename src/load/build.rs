@@ -40,6 +40,12 @@ impl<'py> PyWorld<'_, 'py> {
             }
         };
         let _ = site;
+        if state.tag() == Tag::Dict
+            && self.policy.entry(id).meaning == Meaning::Object
+            && self.takes_quickly(object, false)
+        {
+            return self.set_quickly_from(budget, object, &state);
+        }
         self.charge_state(budget, &state)?;
         let plan = self.judge(id, Attempt::State(&state))?;
         if object.tag() == Tag::Made && !self.policy.may_build_again(id) {

@@ -70,7 +70,7 @@ impl PyWorld<'_, '_> {
 
     /// A key that cannot be hashed is the stream's fault, unless a user's own `__hash__` said so.
     #[cold]
-    fn unhashable(&self, error: PyErr) -> Fault {
+    pub(super) fn unhashable(&self, error: PyErr) -> Fault {
         if !self.free
             && error.is_instance_of::<PyTypeError>(self.py)
             && error.traceback(self.py).is_none()
@@ -117,6 +117,9 @@ impl PyWorld<'_, '_> {
         pairs: &mut [Value],
     ) -> Done<Self> {
         self.allow_filling(target, Attempt::Items, "SETITEM")?;
+        if ffi::is_ordered(target) {
+            return self.fill_ordered(budget, target, pairs);
+        }
         self.deepen(budget, target, pairs)?;
         self.chain(budget, target, pairs)?;
         self.charge_items(budget, target, pairs.len() / 2)?;
@@ -165,7 +168,12 @@ impl PyWorld<'_, '_> {
     }
 
     /// Charges for keys of an instance that take more than those of a dict.
-    fn charge_items(&self, budget: &mut Budget, target: &Value, keys: usize) -> Done<Self> {
+    pub(super) fn charge_items(
+        &self,
+        budget: &mut Budget,
+        target: &Value,
+        keys: usize,
+    ) -> Done<Self> {
         if !matches!(target.tag(), Tag::Made | Tag::Fresh) {
             return Ok(());
         }
@@ -177,7 +185,7 @@ impl PyWorld<'_, '_> {
     }
 
     /// Settles the items and notes the nesting of an instance that takes them.
-    fn deepen(
+    pub(super) fn deepen(
         &mut self,
         budget: &mut Budget,
         target: &mut Value,

@@ -18,7 +18,7 @@ use super::{Cause, Desk, Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::Machine;
 use crate::machine::world::{Done, Made, Site};
-use crate::policy::{Attempt, Entry, EntryId, Plan, Policy};
+use crate::policy::{Attempt, Entry, EntryId, Native, Plan, Policy};
 
 /// An entry's object, and what its class looks like.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Resolved {
 #[derive(Default)]
 pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
+    /// The native kinds of what the policy lets be called: rights are written in it, and so they stay.
+    called: Box<[Option<Native>]>,
     by_address: Mutex<AddressMap<EntryId>>,
     /// What the last load left for the next: a machine and a desk.
     spare: Shelf<Box<Spare>>,
@@ -52,6 +54,7 @@ impl Cache {
     pub fn new(policy: &Policy) -> Self {
         Self {
             slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
+            called: policy.entries().map(|(id, _)| policy.called(id)).collect(),
             by_address: Mutex::default(),
             spare: Shelf::default(),
         }
@@ -67,6 +70,12 @@ impl Cache {
     #[inline]
     pub fn leave_spare(&self, py: Python<'_>, spare: Box<Spare>) {
         drop(self.spare.put(py, spare));
+    }
+
+    /// The native kind of an entry that may be called: at each call, its contract is still to be asked.
+    #[inline(always)]
+    pub fn called(&self, id: EntryId) -> Option<Native> {
+        self.called.get(id.0 as usize).copied().flatten()
     }
 
     /// What was resolved before.

@@ -157,6 +157,9 @@ impl Look for PyWorld<'_, '_> {
 
     fn enum_value(&self, entry: EntryId, value: &Value) -> Option<bool> {
         let resolved = self.cache.get(self.py, entry)?;
+        if !value.has_object() {
+            return Some(false);
+        }
         Some(super::native::enums::is_member(
             resolved.object.bind(self.py),
             value.bound(self.py),

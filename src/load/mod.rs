@@ -15,6 +15,7 @@ mod instances;
 pub mod keys;
 pub mod look;
 pub mod native;
+mod newobj;
 pub mod run;
 pub mod shape;
 pub mod source;
@@ -156,6 +157,8 @@ pub struct Desk {
     /// Entries by the address of a class that instances were made of.
     types: look::AddressMap<EntryId>,
     last_type: (usize, EntryId),
+    /// What the calls in one step have met.
+    met: native::direct::Met,
     /// The entry whose instance was filled last, and how: it was judged, and runs no code.
     filled: Option<(EntryId, Filling)>,
     quick: instances::Quick,
@@ -186,6 +189,7 @@ impl Default for Desk {
             symbols: Vec::new(),
             types: look::AddressMap::default(),
             last_type: NO_TYPE,
+            met: native::direct::Met::default(),
             filled: None,
             quick: instances::Quick::default(),
             key_strings: strings::KeyTable::default(),
@@ -204,6 +208,7 @@ impl Desk {
     pub fn clear(&mut self) {
         self.symbols.clear();
         self.last_type = NO_TYPE;
+        self.met = native::direct::Met::default();
         self.filled = None;
         if !self.types.is_empty() {
             self.types.clear();

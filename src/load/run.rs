@@ -17,6 +17,11 @@ use crate::machine::{Failure, Machine};
 use crate::policy::Policy;
 use crate::stream::Reader;
 
+/// Bytes of a pickle whose first container is worth making old before it is filled.
+const LONG: usize = 1 << 18;
+/// Instructions after which that is done.
+const EARLY: u32 = 1 << 11;
+
 /// Why a load failed.
 #[derive(Debug)]
 pub enum Refusal {
@@ -57,6 +62,10 @@ pub fn load_slice<'py>(
     machine.forget_memo();
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
     world.pause_collector(data.len());
+    if data.len() >= LONG {
+        world.collector.will_age();
+        machine.tick_early(EARLY);
+    }
     let outcome = run_slice(data, machine, &mut world);
     machine.clear();
     let outcome = outcome.map_err(|refusal| placed(refusal, &world));

@@ -231,6 +231,18 @@ impl Budget {
         }
     }
 
+    /// Charges for an object, if there is room for it.
+    #[inline(always)]
+    pub fn took(&mut self, bytes: u64) -> bool {
+        if COUNTED {
+            let Some(left) = self.memory_left.checked_sub(bytes) else {
+                return false;
+            };
+            self.memory_left = left;
+        }
+        true
+    }
+
     #[cold]
     fn no_memory_left(&self, bytes: u64) -> Kind {
         let value = self.memory_spent().saturating_add(bytes);

@@ -38,6 +38,17 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
         from: usize,
     ) -> Done<W> {
+        let value = self.make_tuple(world, from)?;
+        self.push_new(world, reader, value)
+    }
+
+    /// Takes the values from there up off the stack, into a tuple.
+    #[inline(always)]
+    pub(super) fn make_tuple<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        from: usize,
+    ) -> Result<V, W::Fault> {
         let items = self.stack.get_mut(from..).unwrap_or_default();
         if !items.is_empty() {
             self.budget
@@ -45,7 +56,7 @@ impl<V: Default> Machine<V> {
         }
         let value = world.tuple(&mut self.budget, items)?;
         self.drop_items(world, from);
-        self.push_new(world, reader, value)
+        Ok(value)
     }
 
     // ---- lists -------------------------------------------------------------------------------------------------

@@ -79,6 +79,9 @@ impl<V: Default> Machine<V> {
                 self.calls_to_scan = None;
                 let mut copy = *reader;
                 self.liveness = Liveness::scan(&mut copy);
+                if self.liveness.is_some() {
+                    self.memo.disorder();
+                }
             }
         }
     }

@@ -10,8 +10,10 @@ use std::collections::HashMap;
 pub struct Memo<V> {
     dense: Vec<V>,
     sparse: HashMap<u64, V>,
-    /// Slots in use: the index that MEMOIZE stores at.
-    used: u64,
+    /// How many more slots are in use than the dense part has; wraps where that has empty ones.
+    beyond: u64,
+    /// Something else than the next slot was filled, or will be left empty.
+    disordered: bool,
 }
 
 impl<V> Default for Memo<V> {
@@ -19,20 +21,22 @@ impl<V> Default for Memo<V> {
         Self {
             dense: Vec::new(),
             sparse: HashMap::new(),
-            used: 0,
+            beyond: 0,
+            disordered: false,
         }
     }
 }
 
 impl<V: Default> Memo<V> {
     /// How many values are in the memo.
+    #[inline(always)]
     pub fn len(&self) -> u64 {
-        self.used
+        (self.dense.len() as u64).wrapping_add(self.beyond)
     }
 
     /// Whether nothing was put.
     pub fn is_empty(&self) -> bool {
-        self.used == 0
+        self.len() == 0
     }
 
     /// The value at an index; the caller knows an empty slot by its value.
@@ -49,26 +53,30 @@ impl<V: Default> Memo<V> {
         self.sparse.get(&u64::try_from(index).ok()?)
     }
 
-    /// Whether every slot up to the last is filled, and none beyond.
+    /// Whether all slots so far are filled and the next value goes behind them: one look tells.
     #[inline(always)]
-    pub fn is_dense(&self) -> bool {
-        self.used == self.dense.len() as u64 && self.sparse.is_empty()
+    pub fn in_order(&self) -> bool {
+        !self.disordered
+    }
+
+    /// From now on slots may be skipped.
+    pub fn disorder(&mut self) {
+        self.disordered = true;
     }
 
     /// MEMOIZE: stores at the number of values so far, as `pickle` does.
     #[inline(always)]
     pub fn push(&mut self, value: V, is_hole: impl Fn(&V) -> bool) {
-        if self.is_dense() {
+        if self.in_order() {
             self.push_next(value);
         } else {
             self.push_behind(value, is_hole);
         }
     }
 
-    /// Stores behind the last slot of a dense memo.
+    /// Stores behind the last slot of a memo that is in order.
     #[inline(always)]
     pub fn push_next(&mut self, value: V) {
-        self.used += 1;
         self.dense.push(value);
     }
 
@@ -76,25 +84,27 @@ impl<V: Default> Memo<V> {
     fn push_behind(&mut self, value: V, is_hole: impl Fn(&V) -> bool) {
         // Slots that were skipped have cost a byte of input each, so they may be filled up.
         if self.sparse.is_empty()
-            && let Ok(used) = usize::try_from(self.used)
-            && used > self.dense.len()
+            && let Ok(used) = usize::try_from(self.len())
+            && used >= self.dense.len()
         {
             self.dense.resize_with(used, V::default);
-            self.dense.push(value);
-            self.used += 1;
+            self.beyond = 0;
+            self.push_next(value);
         } else {
-            self.put(self.used, value, is_hole);
+            self.put(self.len(), value, is_hole);
         }
     }
 
     /// MEMOIZE of a value that nothing will fetch: the index is counted, nothing is stored.
     #[inline(always)]
     pub fn skip(&mut self) {
-        self.used += 1;
+        self.beyond = self.beyond.wrapping_add(1);
+        self.disordered = true;
     }
 
     /// PUT: stores at an index, which need not be the next one.
     pub fn put(&mut self, index: u64, value: V, is_hole: impl Fn(&V) -> bool) {
+        let used = self.len();
         let next = self.dense.len() as u64;
         // Python 2's C pickler counts from 1: one slot may be skipped.
         if index == next + 1 && self.sparse.is_empty() {
@@ -112,9 +122,9 @@ impl<V: Default> Memo<V> {
         } else {
             self.sparse.insert(index, value)
         };
-        if before.is_none_or(|value| is_hole(&value)) {
-            self.used += 1;
-        }
+        let used = used + u64::from(before.is_none_or(|value| is_hole(&value)));
+        self.beyond = used.wrapping_sub(self.dense.len() as u64);
+        self.disordered |= self.beyond != 0 || !self.sparse.is_empty();
     }
 
     /// Indexes and values in use, in no particular order beyond the dense part.
@@ -133,7 +143,8 @@ impl<V: Default> Memo<V> {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.dense.clear();
-        self.used = 0;
+        self.beyond = 0;
+        self.disordered = false;
         if !self.sparse.is_empty() {
             self.sparse = HashMap::new();
         }

@@ -18,6 +18,7 @@ mod fused;
 pub mod hashing;
 mod liveness;
 pub mod memo;
+mod plain;
 pub mod residues;
 mod values;
 pub mod world;
@@ -140,6 +141,11 @@ impl<V: Default> Machine<V> {
         self.calls_to_scan = Some(fused::CALLS_TO_SCAN);
     }
 
+    /// The first tick comes after so many instructions.
+    pub fn tick_early(&mut self, ticks: u32) {
+        self.ticks = ticks;
+    }
+
     /// The account of this load.
     pub fn budget(&self) -> &Budget {
         &self.budget
@@ -190,6 +196,9 @@ impl<V: Default> Machine<V> {
     ) -> Result<V, Failure<W::Fault>> {
         let mut ticks = self.ticks;
         loop {
+            if let Err(fault) = self.run_plain(world, reader, &mut ticks) {
+                return Err(failed(fault, reader.at(), reader.code()));
+            }
             let op = match reader.next_op() {
                 Ok(Op::Stop) => {
                     return self
@@ -324,7 +333,7 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
         value: V,
     ) -> Done<W> {
-        if self.liveness.is_none() && self.memo.is_dense() && reader.next_put(self.memo.len()) {
+        if self.memo.in_order() && reader.next_put(self.memo.len()) {
             self.budget.memory(size::REFERENCE)?;
             let copy = world.share(&value);
             self.memo.push_next(copy);

@@ -61,7 +61,7 @@ impl<V: Default> Machine<V> {
 
     /// Where a string on top of this stack would go.
     #[inline(always)]
-    fn role<W: World<Value = V>>(&self) -> Role {
+    pub(super) fn role<W: World<Value = V>>(&self) -> Role {
         let above = self.stack.len() - self.floor;
         let filled = match (above & 1, self.floor.checked_sub(1)) {
             (0, Some(below)) => self.stack.get(below),

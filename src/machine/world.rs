@@ -5,6 +5,7 @@
 
 use crate::error::Kind;
 use crate::machine::budget::Budget;
+use crate::stream::atoms::Short;
 
 /// Where in the stream an instruction stands, and under which rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,32 @@ pub trait World {
     fn float(&mut self, value: f64) -> Made<Self>;
     /// A str from UTF-8 with surrogates let through; charges its own memory.
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Made<Self>;
+    /// As [`World::int`]; a hole where that fails, and then the method itself is asked, which has the reason. So with the
+    /// other quick ones.
+    #[inline(always)]
+    fn quick_int(&mut self, value: i64) -> Self::Value {
+        self.int(value).unwrap_or_default()
+    }
+    /// As [`World::float`].
+    #[inline(always)]
+    fn quick_float(&mut self, value: f64) -> Self::Value {
+        self.float(value).unwrap_or_default()
+    }
+    /// As [`World::unicode`].
+    #[inline(always)]
+    fn quick_unicode(&mut self, budget: &mut Budget, utf8: &[u8], role: Role) -> Self::Value {
+        self.unicode(budget, utf8, role).unwrap_or_default()
+    }
+    /// As [`World::unicode`], of up to 15 bytes.
+    #[inline(always)]
+    fn quick_short(&mut self, budget: &mut Budget, text: Short, role: Role) -> Self::Value {
+        self.quick_unicode(budget, text.bytes(), role)
+    }
+    /// As [`World::bytes`].
+    #[inline(always)]
+    fn quick_bytes(&mut self, bytes: &[u8]) -> Self::Value {
+        self.bytes(bytes).unwrap_or_default()
+    }
     /// A Python 2 `str`, decoded as the caller's `encoding` and `errors` say.
     fn string(&mut self, budget: &mut Budget, bytes: &[u8]) -> Made<Self>;
     /// A bytes object.

@@ -124,6 +124,18 @@ impl Policy {
         }
     }
 
+    /// The native kind of an entry that may be called: at each call, its
+    /// contract alone is still to be asked.
+    pub fn called(&self, entry: EntryId) -> Option<Native> {
+        let entry = self.get(entry).filter(|_| !self.is_unrestricted())?;
+        match (entry.meaning, entry.grant()) {
+            (Meaning::Native(native), Some(grant)) if grant.rights.contains(Rights::CALL) => {
+                Some(native)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a mentioned name may stand as a value: in the result, in a
     /// container, in a state.
     pub fn may_stand(&self, entry: EntryId) -> Result<(), Refusal> {

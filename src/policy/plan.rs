@@ -2,6 +2,7 @@
 //! that the loader builds without a second look at the rules. Owns no rule.
 
 use super::EntryId;
+use super::calendar::{Clock, Day, Delta};
 
 /// Whether a UUID was generated in a multiprocessing-safe way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,68 +45,18 @@ pub enum Plan {
         /// Imaginary part.
         im: f64,
     },
-    /// `datetime.date`, a real day.
-    Date {
-        /// 1 to 9999.
-        year: i32,
-        /// 1 to 12.
-        month: u8,
-        /// 1 to the last day of that month.
-        day: u8,
-    },
-    /// `datetime.time`, in range.
-    Time {
-        /// 0 to 23.
-        hour: u8,
-        /// 0 to 59.
-        minute: u8,
-        /// 0 to 59.
-        second: u8,
-        /// 0 to 999,999.
-        microsecond: u32,
-        /// The second of two equal wall times.
-        fold: bool,
-        /// The tzinfo.
-        tz: Option<usize>,
-    },
-    /// `datetime.datetime`, in range.
-    DateTime {
-        /// 1 to 9999.
-        year: i32,
-        /// 1 to 12.
-        month: u8,
-        /// 1 to the last day of that month.
-        day: u8,
-        /// 0 to 23.
-        hour: u8,
-        /// 0 to 59.
-        minute: u8,
-        /// 0 to 59.
-        second: u8,
-        /// 0 to 999,999.
-        microsecond: u32,
-        /// The second of two equal wall times.
-        fold: bool,
-        /// The tzinfo.
-        tz: Option<usize>,
-    },
-    /// `datetime.timedelta`, normalised.
-    TimeDelta {
-        /// Within 999,999,999 of zero.
-        days: i32,
-        /// 0 to 86,399.
-        seconds: i32,
-        /// 0 to 999,999.
-        microseconds: i32,
-    },
-    /// `datetime.timezone`, less than a day from UTC.
+    /// `datetime.date`.
+    Date(Day),
+    /// `datetime.time`, and where its tzinfo is.
+    Time(Clock, Option<usize>),
+    /// `datetime.datetime`, and where its tzinfo is.
+    DateTime(Day, Clock, Option<usize>),
+    /// `datetime.timedelta`.
+    TimeDelta(Delta),
+    /// `datetime.timezone`.
     TimeZone {
-        /// -1 or 0.
-        days: i32,
-        /// 0 to 86,399.
-        seconds: i32,
-        /// 0 to 999,999.
-        microseconds: i32,
+        /// Less than a day.
+        offset: Delta,
         /// Its name, a str.
         name: Option<usize>,
     },

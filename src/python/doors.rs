@@ -24,8 +24,8 @@ pub fn _opcodes() -> Vec<(&'static str, u8, u8, &'static str)> {
 
 /// The ways of making objects that know how this interpreter keeps them, and which of them are open.
 #[pyfunction]
-pub fn _ways() -> std::collections::BTreeMap<&'static str, bool> {
-    ffi::ways().into_iter().collect()
+pub fn _ways(py: Python<'_>) -> PyResult<std::collections::BTreeMap<&'static str, bool>> {
+    Ok(ffi::ways(py)?.into_iter().collect())
 }
 
 /// How often loads have had a whole stream inspected, and for how many nanoseconds: what `benches/share.py` divides by the

@@ -8,6 +8,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+pub mod atoms;
 pub mod lengths;
 pub mod opcode;
 pub mod reader;

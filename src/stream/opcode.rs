@@ -118,7 +118,12 @@ opcodes! {
     BINPERSID b'Q' 1 "";
 }
 
-pub(super) use op::{BINGET, LONG_BINGET};
+/// Codes of plain data, which has a loop of its own.
+pub use op::{
+    APPEND, APPENDS, BINFLOAT, BINGET, BININT, BININT1, BININT2, BINUNICODE, EMPTY_DICT,
+    EMPTY_LIST, LONG_BINGET, NEWFALSE, NEWTRUE, NONE, SETITEM, SETITEMS, SHORT_BINBYTES,
+    SHORT_BINUNICODE, TUPLE1, TUPLE3,
+};
 /// Codes that fused paths compare the next byte with.
 pub use op::{BINPUT, BUILD, FRAME, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
 

@@ -4,7 +4,7 @@
 //! from it. Frames are strict: an opcode may not straddle one.
 
 use crate::error::{Error, Kind, Result};
-use crate::stream::opcode;
+use crate::stream::{atoms, opcode};
 
 /// A cursor over the bytes that are here; more may follow when the stream comes from a file.
 ///
@@ -107,24 +107,11 @@ impl<'a> Reader<'a> {
         self.data.len()
     }
 
-    /// Where the MEMOIZE, BINPUT or LONG_BINPUT that comes next stores, and what follows it; `next` is the slot of MEMOIZE.
-    #[inline(always)]
-    fn put(&self, next: u64) -> Option<(u64, &'a [u8])> {
-        match self.rest {
-            [opcode::MEMOIZE, rest @ ..] => Some((next, rest)),
-            [opcode::BINPUT, index, rest @ ..] => Some((u64::from(*index), rest)),
-            [opcode::LONG_BINPUT, a, b, c, d, rest @ ..] => {
-                Some((u64::from(u32::from_le_bytes([*a, *b, *c, *d])), rest))
-            }
-            _ => None,
-        }
-    }
-
     /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
     /// store at.
     #[inline(always)]
     pub fn skip_dead_put(&self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
-        let (slot, rest) = self.put(next)?;
+        let (slot, rest) = atoms::put(self.rest, next)?;
         is_dead(slot).then_some(Self { rest, ..*self })
     }
 
@@ -139,15 +126,27 @@ impl<'a> Reader<'a> {
 
     /// Goes to a later place of [`Reader::rest`].
     #[inline(always)]
-    pub(super) fn go_to(&mut self, rest: &'a [u8]) {
+    pub fn go_to(&mut self, rest: &'a [u8]) {
         debug_assert!(self.rest.ends_with(rest));
         self.rest = rest;
+    }
+
+    /// The next byte is the current opcode.
+    #[cold]
+    pub fn stand(&mut self) {
+        self.start = self.rest.as_ptr();
+    }
+
+    /// What an address in the data must be added to, to be an offset from the start of the pickle.
+    #[inline(always)]
+    pub fn origin(&self) -> u64 {
+        self.base.wrapping_sub(self.data.as_ptr().addr() as u64)
     }
 
     /// Takes the MEMOIZE, BINPUT or LONG_BINPUT that comes next, if it stores at slot `next`.
     #[inline(always)]
     pub fn next_put(&mut self, next: u64) -> bool {
-        let Some((slot, rest)) = self.put(next) else {
+        let Some((slot, rest)) = atoms::put(self.rest, next) else {
             return false;
         };
         if slot != next {

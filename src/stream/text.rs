@@ -271,19 +271,27 @@ pub fn ascii(bytes: &[u8]) -> Result<&str, Kind> {
     }
 }
 
-/// Whether all bytes are ASCII. For short text, words that may overlap instead of a tail byte by byte.
+/// Whether all bytes are ASCII. For short text, two words that may overlap instead of a loop.
 #[inline(always)]
 pub fn is_ascii(bytes: &[u8]) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
+    if bytes.len() > 32 {
+        return bytes.is_ascii();
+    }
     if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        if bytes.len() > 32 {
-            return bytes.is_ascii();
+        let mut any = u64::from_le_bytes(*first) | u64::from_le_bytes(*last);
+        if bytes.len() > 16
+            && let (Some([.., second]), Some([third, ..])) = (
+                bytes
+                    .first_chunk::<16>()
+                    .map(|chunk| chunk.as_chunks::<8>().0),
+                bytes
+                    .last_chunk::<16>()
+                    .map(|chunk| chunk.as_chunks::<8>().0),
+            )
+        {
+            any |= u64::from_le_bytes(*second) | u64::from_le_bytes(*third);
         }
-        let (words, _) = bytes.as_chunks::<8>();
-        let ends = u64::from_le_bytes(*first) | u64::from_le_bytes(*last);
-        let any = words
-            .iter()
-            .fold(ends, |any, word| any | u64::from_le_bytes(*word));
         return any & HIGH == 0;
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
@@ -413,6 +421,19 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn ascii_is_told_at_every_length_and_place() {
+        for length in 0..80 {
+            let mut bytes = vec![0x7f; length];
+            assert!(is_ascii(&bytes));
+            for at in 0..length {
+                bytes[at] = 0x80;
+                assert!(!is_ascii(&bytes), "{length} {at}");
+                bytes[at] = 0;
+            }
+        }
     }
 
     #[test]

@@ -5,25 +5,45 @@
 
 #![allow(unsafe_code)]
 
+mod api;
+mod calendar;
 mod collector;
 mod containers;
+mod decimals;
 mod instances;
+mod ints;
+mod late;
 mod layout;
+#[cfg(target_arch = "x86_64")]
+mod measure;
+mod ordered;
 mod scalars;
 mod shared;
 mod template;
+mod text;
 mod value;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 mod whole;
 
+pub use api::utf8;
+pub use calendar::{LastZone, Zone, date, datetime, state_of, time, timedelta};
 pub use collector::Collector;
 pub use containers::*;
+pub use decimals::decimal;
 pub use instances::*;
-pub use layout::{float, heed_tracer, int, knows_dicts, learn, ways};
-pub use scalars::*;
+pub use ints::{int, long, quick_int};
+pub use layout::{heed_tracer, knows_dicts, learn, ways};
+pub use ordered::{is_ordered, is_ordered_class, link, ordered_dict, ordered_set, takes_template};
+pub use scalars::{bool, bytearray, bytes, float, is_plain, none, quick_bytes, quick_float};
 pub use shared::*;
 pub use template::Template;
+pub use text::{
+    Text, ascii, ascii_bytes, character_bytes, intern, latin1, latin1_text, quick_ascii,
+    quick_short,
+};
 pub use value::{DEPTH_MAX, Survey, Tag, Value};
-pub use whole::{Whole, whole};
+pub use whole::{Whole, small_int, whole};
 
 /// Most keys of a dict that is copied from a template.
 pub const LARGEST_TEMPLATE: usize = 32;

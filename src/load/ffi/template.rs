@@ -62,6 +62,11 @@ impl Template {
         Ok((used(&dict) == keys.len()).then_some(Self { dict, keys }))
     }
 
+    /// Its keys, exact str, in order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = *mut PyObject> {
+        self.keys.iter().map(|key| *key as *mut PyObject)
+    }
+
     /// What the values of pairs have in common whose keys are the template's, the same objects in the same order.
     #[inline(always)]
     pub fn fits(&self, pairs: &[Value]) -> Option<Survey> {
@@ -156,6 +161,16 @@ fn entries(dict: &Value, count: usize) -> Option<*mut Entry> {
     let entries = unsafe { index.add(1 << keys.log2_index_bytes) };
     #[allow(clippy::cast_ptr_alignment)] // an index takes at least eight bytes, and powers of two
     Some(entries.cast())
+}
+
+/// Where the table of a dict's keys is, and how many slots it has: asked where `found_as_expected` has passed.
+pub(super) fn table_of(dict: &Value) -> (*mut std::ffi::c_void, usize) {
+    let dict = dict.object.cast::<ffi::PyDictObject>();
+    // SAFETY: a dict.
+    let table = unsafe { (*dict).ma_keys };
+    // SAFETY: tables begin like this.
+    let slots = unsafe { (*table.cast::<Keys>()).log2_size };
+    (table.cast(), 1 << (slots & 0x3f))
 }
 
 /// Whether this interpreter's dicts keep their values where they are looked for: tried on the fullest and the emptiest

@@ -60,10 +60,7 @@ pub struct Value {
 impl Default for Value {
     #[inline(always)]
     fn default() -> Self {
-        Self {
-            object: ptr::null_mut(),
-            info: 0,
-        }
+        Self::HOLE
     }
 }
 
@@ -84,6 +81,12 @@ impl Clone for Value {
 }
 
 impl Value {
+    /// The empty value that a move leaves behind.
+    pub const HOLE: Self = Self {
+        object: ptr::null_mut(),
+        info: 0,
+    };
+
     /// Takes over an owned reference; `None` if it is null, with the error indicator set.
     #[inline(always)]
     pub(super) fn owned(object: *mut PyObject, info: u64) -> Option<Self> {
@@ -164,6 +167,14 @@ impl Value {
     #[inline(always)]
     pub fn set_depth(&mut self, depth: u32) {
         self.info = (self.info & !DEPTH) | u64::from(depth.min(DEPTH_MAX)) << DEPTH_SHIFT;
+    }
+
+    /// Makes it an instance that this stream made through an entry, nested so deep.
+    #[inline(always)]
+    pub fn set_made(&mut self, entry: u32, depth: u32) {
+        let depth = u64::from(depth.min(DEPTH_MAX)) << DEPTH_SHIFT;
+        self.info =
+            self.info & TRACKED | Tag::Fresh as u64 | depth | u64::from(entry) << ENTRY_SHIFT;
     }
 
     /// Whether a container must ask the loader before it takes the value.

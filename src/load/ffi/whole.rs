@@ -6,6 +6,8 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
+use super::value::Value;
+
 unsafe extern "C" {
     /// Bits of the magnitude. `size_t` up to 3.13, `int64_t` from 3.14 on: the same register, and never negative here.
     fn _PyLong_NumBits(int: *mut PyObject) -> u64;
@@ -39,5 +41,17 @@ pub fn whole(int: &Bound<'_, PyInt>) -> Whole {
     Whole::Big {
         bits,
         negative: overflow < 0,
+    }
+}
+
+/// The value of an exact int of 64 bits.
+#[inline]
+pub fn small_int(py: Python<'_>, value: &Value) -> Option<i64> {
+    if !value.is_int() {
+        return None;
+    }
+    match whole(value.bound(py).cast_exact().ok()?) {
+        Whole::Small(value) => Some(value),
+        Whole::Big { .. } => None,
     }
 }

@@ -1,98 +1,53 @@
-//! The datetime family and time zones, through the C API; fields were decoded and range-checked by the contract.
+//! The datetime family and time zones; fields were decoded and range-checked by the contract.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDate, PyDateTime, PyDelta, PyTime, PyTzInfo};
 
-use super::super::ffi::Value;
+use super::super::ffi::{self, Value};
 use super::super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::world::Made;
 use crate::policy::{EntryId, Plan};
 
-impl<'py> PyWorld<'_, 'py> {
+impl PyWorld<'_, '_> {
     pub(super) fn build_calendar(&mut self, id: EntryId, plan: Plan, args: &[Value]) -> Made<Self> {
         let py = self.py;
         self.prepare(id)?;
-        let object = match plan {
-            Plan::Date { year, month, day } => PyDate::new(py, year, month, day)?.into_any(),
-            Plan::Time {
-                hour,
-                minute,
-                second,
-                microsecond,
-                fold,
-                tz,
-            } => {
-                let tz = self.tzinfo(id, args, tz)?;
-                PyTime::new_with_fold(py, hour, minute, second, microsecond, tz.as_ref(), fold)?
-                    .into_any()
+        let value = match plan {
+            Plan::Date(day) => ffi::date(py, day)?,
+            Plan::Time(clock, tz) => ffi::time(py, clock, self.tzinfo(id, args, tz)?)?,
+            Plan::DateTime(day, clock, tz) => {
+                ffi::datetime(py, day, clock, self.tzinfo(id, args, tz)?)?
             }
-            Plan::DateTime {
-                year,
-                month,
-                day,
-                hour,
-                minute,
-                second,
-                microsecond,
-                fold,
-                tz,
-            } => {
-                let tz = self.tzinfo(id, args, tz)?;
-                PyDateTime::new_with_fold(
-                    py,
-                    year,
-                    month,
-                    day,
-                    hour,
-                    minute,
-                    second,
-                    microsecond,
-                    tz.as_ref(),
-                    fold,
-                )?
-                .into_any()
-            }
-            Plan::TimeDelta {
-                days,
-                seconds,
-                microseconds,
-            } => PyDelta::new(py, days, seconds, microseconds, true)?.into_any(),
-            Plan::TimeZone {
-                days,
-                seconds,
-                microseconds,
-                name,
-            } => {
+            Plan::TimeDelta(delta) => ffi::timedelta(py, delta)?,
+            Plan::TimeZone { offset, name } => {
                 let class = self.class(id)?;
-                let offset = PyDelta::new(py, days, seconds, microseconds, true)?;
-                match name {
-                    Some(at) => class.call1((offset, args[at].bound(py)))?,
-                    None if (days, seconds, microseconds) == (0, 0, 0) => {
-                        class.getattr(pyo3::intern!(py, "utc"))?
-                    }
-                    None => class.call1((offset,))?,
-                }
+                let delta = ffi::timedelta(py, offset)?;
+                let delta = delta.bound(py);
+                Value::plain(match name {
+                    Some(at) => class.call1((delta, args[at].bound(py)))?,
+                    None if offset.is_zero() => class.getattr(pyo3::intern!(py, "utc"))?,
+                    None => class.call1((delta,))?,
+                })
             }
             _ => return Err(Kind::Malformed("no calendar type".into()).into()),
         };
-        Ok(self.made(object, id))
+        Ok(self.made(value.into_bound(py), id))
     }
 
-    fn tzinfo(
+    fn tzinfo<'v>(
         &self,
         id: EntryId,
-        args: &[Value],
+        args: &'v [Value],
         at: Option<usize>,
-    ) -> Result<Option<Bound<'py, PyTzInfo>>, Fault> {
+    ) -> Result<Option<ffi::Zone<'v>>, Fault> {
         let Some(at) = at else { return Ok(None) };
-        let tz = args[at].bound(self.py);
+        let tz = &args[at];
         if tz.is_none() {
             return Ok(None);
         }
-        match tz.cast::<PyTzInfo>() {
-            Ok(tz) => Ok(Some(tz.clone())),
-            Err(_) => Err(Kind::BadType(format!(
+        match ffi::Zone::of(self.py, tz) {
+            Some(tz) => Ok(Some(tz)),
+            None => Err(Kind::BadType(format!(
                 "{}: tzinfo must be None or of a tzinfo subclass, not {}",
                 self.policy.entry(id).path(),
                 self.describe(&args[at])

@@ -1,16 +1,51 @@
-//! deque, defaultdict, array.
+//! OrderedDict's items, deque, defaultdict, array.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::super::PyWorld;
-use super::super::ffi::Value;
+use super::super::ffi::{self, Value};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
-use crate::machine::world::Made;
+use crate::machine::world::{Done, Made};
 use crate::policy::{EntryId, Plan};
 
 impl PyWorld<'_, '_> {
+    /// SETITEM(S) on an exact `OrderedDict`, judged: as [`Self::fill_dict`], by the type's own `__setitem__`.
+    pub(in crate::load) fn fill_ordered(
+        &mut self,
+        budget: &mut Budget,
+        target: &mut Value,
+        pairs: &mut [Value],
+    ) -> Done<Self> {
+        let count = pairs.len() / 2;
+        if let Some((template, survey)) = self.desk.templates.find(self.py, pairs)?
+            && ffi::takes_template(self.py, target)?
+        {
+            let depth = Self::nest(budget, survey)?;
+            target.set_depth(depth.max(target.depth()));
+            let each = self.policy.entry(EntryId(target.entry()));
+            budget.memory(each.extra_item_memory() * count as u64)?;
+            if template.fill(self.py, target, pairs, survey.tracked())? {
+                ffi::link(target, template)?;
+                self.took_all = true;
+                return Ok(());
+            }
+        } else {
+            self.deepen(budget, target, pairs)?;
+            self.charge_items(budget, target, count)?;
+        }
+        for pair in pairs.chunks_exact(2) {
+            let [key, value] = pair else { continue };
+            if !key.is_free_key() {
+                self.price(budget, target, key)?;
+            }
+            ffi::ordered_set(self.py, target, key, value)
+                .map_err(|error| self.unhashable(error))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn deque(
         &mut self,
         budget: &mut Budget,

@@ -98,6 +98,9 @@ pub fn by_name<'py>(class: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, 
 impl PyWorld<'_, '_> {
     pub(super) fn enum_value(&mut self, id: EntryId, value: &Value) -> Made<Self> {
         self.prepare(id)?;
+        // A tuple that holds a name which is no value has no object.
+        let mut value = value.share();
+        self.materialize(&mut value)?;
         let class = self.resolve(id)?.object.bind(self.py);
         let member = member(class, value.bound(self.py))?;
         Ok(self.made(member, id))
@@ -120,6 +123,10 @@ impl PyWorld<'_, '_> {
     /// `a | b`, as Python 3.11.0 to 3.11.3 spell a combination of flags.
     pub(super) fn flag_or(&mut self, id: EntryId, a: &Value, b: &Value) -> Made<Self> {
         self.prepare(id)?;
+        // What waits for NEWOBJ_EX is called an instance, and has no object yet.
+        let mut members = [a.share(), b.share()];
+        self.settle(&mut members)?;
+        let [a, b] = &members;
         let class = self.resolve(id)?.object.bind(self.py);
         let bits = |value: &Value| {
             value

@@ -4,6 +4,7 @@
 
 mod calendar;
 mod collections;
+pub mod direct;
 pub mod enums;
 mod numbers;
 mod text;

@@ -1,45 +1,30 @@
-//! Native contracts of the datetime family. `CPython` checks only the month byte
-//! of a state and crashes later on what it lets through; here every field is
-//! decoded and held against the calendar.
+//! Native contracts of the datetime family: which arguments there are. What a
+//! state may hold, `policy::calendar` knows.
 
 use super::native::mismatch;
 use crate::policy::Plan;
+use crate::policy::calendar::{Clock, Day, Delta, datetime_of_state};
 use crate::policy::view::{Look, View};
 use crate::policy::{EntryId, Meaning, Native, Policy};
-
-const FOLD: u8 = 0x80;
-const MAX_DELTA_DAYS: i64 = 999_999_999;
-const SECONDS_A_DAY: i64 = 86_400;
-const MICROSECONDS_A_SECOND: i64 = 1_000_000;
 
 /// `date(bytes[4])`.
 pub(super) fn date<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     let [state] = args else {
         return mismatch("(the 4 bytes of a date)", look, args);
     };
-    let Some([y1, y2, month, day]) = state_bytes(look.view(state)) else {
-        return mismatch("(the 4 bytes of a date)", look, args);
-    };
-    let (year, month, day) = day_of(y1, y2, month, day)?;
-    Ok(Plan::Date { year, month, day })
+    match state_bytes(look.view(state)) {
+        Some(state) => Ok(Plan::Date(Day::of_state(state).checked()?)),
+        None => mismatch("(the 4 bytes of a date)", look, args),
+    }
 }
 
 /// `time(bytes[6][, tzinfo])`.
 pub(super) fn time<L: Look>(policy: &Policy, look: &L, args: &[L::Value]) -> Result<Plan, String> {
     let (state, tz) = state_and_zone(policy, look, args)?;
-    let Some([hour, minute, second, u1, u2, u3]) = state_bytes(look.view(state)) else {
-        return mismatch("(the 6 bytes of a time, tzinfo?)", look, args);
-    };
-    let (hour, fold) = (hour & !FOLD, hour & FOLD != 0);
-    let (minute, second, microsecond) = clock_of(hour, [minute, second, u1, u2, u3])?;
-    Ok(Plan::Time {
-        hour,
-        minute,
-        second,
-        microsecond,
-        fold,
-        tz,
-    })
+    match state_bytes(look.view(state)) {
+        Some(state) => Ok(Plan::Time(Clock::of_state(state).checked()?, tz)),
+        None => mismatch("(the 6 bytes of a time, tzinfo?)", look, args),
+    }
 }
 
 /// `datetime(bytes[10][, tzinfo])`.
@@ -49,25 +34,11 @@ pub(super) fn datetime<L: Look>(
     args: &[L::Value],
 ) -> Result<Plan, String> {
     let (state, tz) = state_and_zone(policy, look, args)?;
-    let Some([y1, y2, month, day, hour, minute, second, u1, u2, u3]) =
-        state_bytes(look.view(state))
-    else {
+    let Some(state) = state_bytes(look.view(state)) else {
         return mismatch("(the 10 bytes of a datetime, tzinfo?)", look, args);
     };
-    let (month, fold) = (month & !FOLD, month & FOLD != 0);
-    let (year, month, day) = day_of(y1, y2, month, day)?;
-    let (minute, second, microsecond) = clock_of(hour, [minute, second, u1, u2, u3])?;
-    Ok(Plan::DateTime {
-        year,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        microsecond,
-        fold,
-        tz,
-    })
+    let (day, clock) = datetime_of_state(state);
+    Ok(Plan::DateTime(day.checked()?, clock.checked()?, tz))
 }
 
 /// `timedelta(days, seconds, microseconds)`, normalised as every pickler
@@ -78,21 +49,15 @@ pub(super) fn timedelta<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, St
     let [days, seconds, microseconds] = args else {
         return mismatch(EXPECTED, look, args);
     };
-    let field = |value, low: i64, high: i64| match look.view(value) {
-        View::Int(n) if (low..=high).contains(&n) => i32::try_from(n).ok(),
+    let delta = match (look.view(days), look.view(seconds), look.view(microseconds)) {
+        (View::Int(days), View::Int(seconds), View::Int(microseconds)) => {
+            Delta::of_fields(days, seconds, microseconds)
+        }
         _ => None,
     };
-    match (
-        field(days, -MAX_DELTA_DAYS, MAX_DELTA_DAYS),
-        field(seconds, 0, SECONDS_A_DAY - 1),
-        field(microseconds, 0, MICROSECONDS_A_SECOND - 1),
-    ) {
-        (Some(days), Some(seconds), Some(microseconds)) => Ok(Plan::TimeDelta {
-            days,
-            seconds,
-            microseconds,
-        }),
-        _ => mismatch(EXPECTED, look, args),
+    match delta {
+        Some(delta) => Ok(Plan::TimeDelta(delta)),
+        None => mismatch(EXPECTED, look, args),
     }
 }
 
@@ -106,17 +71,15 @@ pub(super) fn timezone<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, Str
         }
         _ => return mismatch(EXPECTED, look, args),
     };
-    match look.timedelta(offset) {
-        Some((days, seconds, microseconds))
-            if days == 0 || (days == -1 && (seconds, microseconds) > (0, 0)) =>
-        {
-            Ok(Plan::TimeZone {
-                days,
-                seconds,
-                microseconds,
-                name,
-            })
-        }
+    let offset = look
+        .timedelta(offset)
+        .map(|(days, seconds, microseconds)| Delta {
+            days,
+            seconds,
+            microseconds,
+        });
+    match offset {
+        Some(offset) if offset.is_offset() => Ok(Plan::TimeZone { offset, name }),
         _ => mismatch(EXPECTED, look, args),
     }
 }
@@ -187,47 +150,21 @@ fn state_and_zone<'a, L: Look>(
 /// kinds, or a class that the policy allows (the constructor checks that it is
 /// a tzinfo).
 fn may_be_zone(policy: &Policy, entry: EntryId) -> bool {
-    matches!(
-        policy.get(entry).map(|entry| entry.meaning),
-        Some(
-            Meaning::Object
-                | Meaning::Native(Native::TimeZone | Native::ZoneInfo | Native::ZoneInfoUnpickle)
+    match policy.get(entry).map(|entry| entry.meaning) {
+        Some(Meaning::Object) => true,
+        Some(Meaning::Native(native)) => native.makes_zones(),
+        _ => false,
+    }
+}
+
+impl Native {
+    /// Whether its instances are kinds of tzinfo.
+    pub fn makes_zones(self) -> bool {
+        matches!(
+            self,
+            Native::TimeZone | Native::ZoneInfo | Native::ZoneInfoUnpickle
         )
-    )
-}
-
-fn day_of(y1: u8, y2: u8, month: u8, day: u8) -> Result<(i32, u8, u8), String> {
-    let year = i32::from(y1) * 256 + i32::from(y2);
-    if !(1..=9999).contains(&year) {
-        return Err(format!("year {year} is out of range"));
     }
-    let last = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => return Err(format!("month {month} is out of range")),
-    };
-    if (1..=last).contains(&day) {
-        Ok((year, month, day))
-    } else {
-        Err(format!("day {day} is out of range for {year}-{month:02}"))
-    }
-}
-
-fn clock_of(hour: u8, [minute, second, u1, u2, u3]: [u8; 5]) -> Result<(u8, u8, u32), String> {
-    let microsecond = u32::from_be_bytes([0, u1, u2, u3]);
-    for (field, value, end) in [
-        ("hour", u32::from(hour), 24),
-        ("minute", u32::from(minute), 60),
-        ("second", u32::from(second), 60),
-        ("microsecond", microsecond, 1_000_000),
-    ] {
-        if value >= end {
-            return Err(format!("{field} {value} is out of range"));
-        }
-    }
-    Ok((minute, second, microsecond))
 }
 
 #[cfg(test)]

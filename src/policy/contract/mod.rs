@@ -19,6 +19,7 @@ use std::fmt;
 
 pub use native::Native;
 pub(super) use native::judge;
+pub use numbers::SmallDecimal;
 
 use super::view::{Form, Look, View, describe_all};
 

@@ -60,6 +60,56 @@ pub(super) fn decimal<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, Stri
     }
 }
 
+/// A Decimal's literal of a sign, digits and a point, with no more digits than
+/// one word holds: what nearly all are. [`decimal`] lets every one of them pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SmallDecimal {
+    /// Whether it begins with a minus; zero may.
+    pub negative: bool,
+    /// The digits.
+    pub coefficient: u64,
+    /// How many of them stand behind the point.
+    pub places: u8,
+}
+
+impl SmallDecimal {
+    /// Digits that any `u64` can hold.
+    const DIGITS: usize = 19;
+
+    /// Reads a literal; `None` for all but the smallest, and for what is none.
+    #[inline]
+    pub fn parse(text: &[u8]) -> Option<SmallDecimal> {
+        let (negative, unsigned) = match text {
+            [b'-', unsigned @ ..] => (true, unsigned),
+            [b'+', unsigned @ ..] | unsigned => (false, unsigned),
+        };
+        // A digit more than a word holds, unless one is the point.
+        if unsigned.len() > Self::DIGITS + 1 {
+            return None;
+        }
+        let (mut coefficient, mut digits) = (0u64, 0u8);
+        let mut point = None;
+        for byte in unsigned {
+            match byte.wrapping_sub(b'0') {
+                digit @ 0..=9 => {
+                    coefficient = coefficient.wrapping_mul(10).wrapping_add(u64::from(digit));
+                    digits = digits.wrapping_add(1);
+                }
+                _ if *byte == b'.' && point.is_none() => point = Some(digits),
+                _ => return None,
+            }
+        }
+        let places = point.map_or(0, |before| digits.wrapping_sub(before));
+        (1..=Self::DIGITS)
+            .contains(&usize::from(digits))
+            .then_some(SmallDecimal {
+                negative,
+                coefficient,
+                places,
+            })
+    }
+}
+
 /// `str(Decimal(…))`: `[sign] digits [. digits] [E exponent]`, Infinity, NaN.
 fn is_decimal(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -1,5 +1,6 @@
 //! Tests of `calendar.rs`: what holds, and every refusal.
 
+use crate::policy::calendar::{Clock, Day, Delta};
 use crate::policy::testing::{Tree, b, call, everything, global, id, int, list, made, refuses, s};
 use crate::policy::{Plan, Policy};
 
@@ -15,11 +16,11 @@ fn day(bytes: [u8; 4]) -> Result<Plan, String> {
 fn test_dates_are_real_days() {
     assert_eq!(
         day([0x07, 0xe8, 2, 29]),
-        Ok(Plan::Date {
+        Ok(Plan::Date(Day {
             year: 2024,
             month: 2,
             day: 29
-        })
+        }))
     );
     for good in [[0, 1, 1, 1], [0x27, 0x0f, 12, 31], [0x07, 0xd0, 2, 29]] {
         assert!(day(good).is_ok(), "{good:?}");
@@ -78,14 +79,16 @@ fn test_times_fold_and_range() {
     let p = everything();
     assert_eq!(
         call(&p, "datetime:time", &[b(&[0x82, 30, 0, 0, 0, 1])]),
-        Ok(Plan::Time {
-            hour: 2,
-            minute: 30,
-            second: 0,
-            microsecond: 1,
-            fold: true,
-            tz: None
-        })
+        Ok(Plan::Time(
+            Clock {
+                hour: 2,
+                minute: 30,
+                second: 0,
+                microsecond: 1,
+                fold: true,
+            },
+            None
+        ))
     );
     for bad in [
         [24, 0, 0, 0, 0, 0],
@@ -103,22 +106,24 @@ fn test_times_fold_and_range() {
 fn test_datetimes_with_zones() {
     let p = everything();
     let state = [7, 0xe8, 0x8a, 27, 2, 30, 0, 0, 0, 0];
-    let expected = Plan::DateTime {
+    let day = Day {
         year: 2024,
         month: 10,
         day: 27,
+    };
+    let clock = Clock {
         hour: 2,
         minute: 30,
         second: 0,
         microsecond: 0,
         fold: true,
-        tz: None,
     };
+    let expected = Plan::DateTime(day, clock, None);
     assert_eq!(call(&p, "datetime:datetime", &[b(&state)]), Ok(expected));
     for zone in ["datetime:timezone", "zoneinfo:ZoneInfo._unpickle"] {
         let plan = call(&p, "datetime:datetime", &[b(&state), made(&p, zone)]);
         assert!(
-            matches!(plan, Ok(Plan::DateTime { tz: Some(1), .. })),
+            matches!(plan, Ok(Plan::DateTime(_, _, Some(1)))),
             "{plan:?}"
         );
     }
@@ -160,11 +165,11 @@ fn test_timedeltas_are_normalised() {
     let path = "datetime:timedelta";
     assert_eq!(
         call(&p, path, &[int(-1), int(86_399), int(999_999)]),
-        Ok(Plan::TimeDelta {
+        Ok(Plan::TimeDelta(Delta {
             days: -1,
             seconds: 86_399,
             microseconds: 999_999
-        })
+        }))
     );
     for days in [-999_999_999, 999_999_999] {
         assert!(call(&p, path, &[int(days), int(0), int(0)]).is_ok());
@@ -198,9 +203,11 @@ fn test_timezones_stay_within_a_day() {
     assert_eq!(
         call(&p, path, &[delta((0, 3600, 0)), s("CET")]),
         Ok(Plan::TimeZone {
-            days: 0,
-            seconds: 3600,
-            microseconds: 0,
+            offset: Delta {
+                days: 0,
+                seconds: 3600,
+                microseconds: 0,
+            },
             name: Some(1)
         })
     );

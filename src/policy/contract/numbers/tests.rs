@@ -3,7 +3,7 @@
 use crate::policy::testing::{
     Tree, World, b, call, dict, everything, id, int, list, made, refuses, s,
 };
-use crate::policy::{Attempt, Plan, Policy, Safe};
+use crate::policy::{Attempt, Plan, Policy, Safe, SmallDecimal};
 
 #[test]
 fn test_complex_and_range() {
@@ -37,6 +37,57 @@ fn test_complex_and_range() {
             vec![int(0), int(1), Tree::Float(1.0)],
         ],
     );
+}
+
+#[test]
+fn test_a_small_decimal_is_a_literal_of_one_word() {
+    let read = |text: &str| {
+        SmallDecimal::parse(text.as_bytes()).map(|number| {
+            let digits = number.coefficient;
+            (number.negative, digits, number.places)
+        })
+    };
+    assert_eq!(read("0"), Some((false, 0, 0)));
+    assert_eq!(read("-0.00"), Some((true, 0, 2)));
+    assert_eq!(read("+12.50"), Some((false, 1250, 2)));
+    assert_eq!(read(".5"), Some((false, 5, 1)));
+    assert_eq!(read("5."), Some((false, 5, 0)));
+    let most = 9_999_999_999_999_999_999;
+    assert_eq!(read("9999999999999999999"), Some((false, most, 0)));
+    assert_eq!(read("-.9999999999999999999"), Some((true, most, 19)));
+    for other in [
+        "",
+        "-",
+        "+",
+        ".",
+        "-.",
+        "1..",
+        "1.2.3",
+        "+-1",
+        "1e5",
+        "1_0",
+        " 1",
+        "1 ",
+        "NaN",
+        "\u{661}",
+        "10000000000000000000",
+        "1.0000000000000000000",
+    ] {
+        assert_eq!(read(other), None, "{other}");
+    }
+    // Whatever it reads, the contract lets pass.
+    let p = everything();
+    for sign in ["", "+", "-"] {
+        for whole in ["", "0", "07", "1234567890123456789"] {
+            for rest in ["", ".", ".0", ".25", ".12345678901234567890"] {
+                let text = format!("{sign}{whole}{rest}");
+                if read(&text).is_some() {
+                    let judged = call(&p, "decimal:Decimal", &[s(&text)]);
+                    assert_eq!(judged, Ok(Plan::Decimal(0)), "{text}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,532 @@
+"""Calls in one step: dates, Decimals, OrderedDicts, and the bytes of protocols 0 to 2.
+
+Such a call is written down where the interpreter's objects are known, and judged by the contract
+alone once its name is resolved.  Here the values are pickle's own in all that can be asked of
+them, what the contract refuses is refused behind calls that were let through, and both ways cost
+the same.  Where `PICKLIST_SLOW` is set the constructors run, under the same tests.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import datetime
+import decimal
+import gc
+import io
+import itertools
+import pickle
+import pickletools
+import sys
+import uuid
+import weakref
+import zoneinfo
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import picklist
+from assembler import EMPTY_TUPLE, GLOBAL, NEWOBJ, PROTO, REDUCE, TUPLE2, asm
+from payloads import Build, call, literal, mention
+
+PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
+UTC = datetime.timezone.utc  # noqa: UP017 - the name that the pickle stores
+EAST = datetime.timezone(datetime.timedelta(hours=5, minutes=30), "east")
+WEST = datetime.timezone(-datetime.timedelta(hours=3, microseconds=1))
+NOON = b"\x07\xe8\x06\x0f\x0c\x00\x00\x00\x00\x00"
+
+DATES = [datetime.date.min, datetime.date(2024, 2, 29), datetime.date.max]
+CLOCKS = [
+    datetime.time.min,
+    datetime.time(1, 2, 3, 0x040506),
+    datetime.time.max,
+    datetime.time(2, 30, fold=1),
+    datetime.time(2, 30, tzinfo=UTC),
+    datetime.time(2, 30, fold=1, tzinfo=EAST),
+]
+DATETIMES = [
+    datetime.datetime.min,
+    datetime.datetime(1970, 1, 1),
+    datetime.datetime(2024, 2, 29, 23, 59, 59, 999_999),
+    datetime.datetime(2024, 10, 27, 2, 30, fold=1),
+    datetime.datetime(2024, 10, 27, 2, 30, 0, 255, tzinfo=UTC, fold=1),
+    datetime.datetime(2024, 6, 15, 12, tzinfo=EAST),
+    datetime.datetime(2024, 6, 15, 12, tzinfo=WEST),
+    datetime.datetime.max,
+]
+DELTAS = [
+    datetime.timedelta(0),
+    datetime.timedelta.min,
+    datetime.timedelta.max,
+    datetime.timedelta(-1, 86_399, 999_999),
+    datetime.timedelta(microseconds=1),
+]
+AMOUNTS = """
+0 -0 0.00 -0.000 7 -7 1.50 .5 5. 000123.4500 0.1 99999.99 9999999999999999999 -999999999.9999999999
+10000000000000000000 0.00000000000000000001 123456789012345678901234567890 1E+5 1e-7 -1.5E+300
+Infinity -inf NaN sNaN123 1_0
+""".split()  # noqa: SIM905
+
+
+def many(values: list[Any]) -> list[Any]:
+    """Enough of them that the memo is scanned, and every name resolved."""
+    return [copy.copy(value) for value in values for _ in range(5)]
+
+
+def same(ours: Any, theirs: Any) -> None:
+    assert type(ours) is type(theirs)
+    assert repr(ours) == repr(theirs)
+    assert sys.getsizeof(ours) == sys.getsizeof(theirs)
+    assert gc.is_tracked(ours) == gc.is_tracked(theirs)
+    assert pickle.dumps(ours, 4) == pickle.dumps(theirs, 4)
+    if not (isinstance(ours, Decimal) and ours.is_nan()):
+        assert ours == theirs
+        assert hash(ours) == hash(theirs)
+
+
+def loaded(data: bytes, **options: Any) -> Any:
+    """From memory and from a file, whose memo is never known to be dead."""
+    first = picklist.safe_loads(data, **options)
+    for again in (
+        picklist.safe_loads(data, **options),
+        picklist.safe_load(io.BytesIO(data), **options),
+    ):
+        assert repr(again) == repr(first)
+    return first
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    "values", [DATES, CLOCKS, DATETIMES, DELTAS], ids=["dates", "times", "datetimes", "deltas"]
+)
+def test_the_datetime_family(values: list[Any], protocol: int) -> None:
+    data = pickle.dumps(many(values), protocol)
+    for ours, theirs in zip(loaded(data), pickle.loads(data), strict=True):
+        same(ours, theirs)
+        if isinstance(ours, datetime.date) and theirs.year < 9999:
+            same(ours + datetime.timedelta(days=1), theirs + datetime.timedelta(days=1))
+            assert ours.isoformat() == theirs.isoformat()
+            assert ours.timetuple() == theirs.timetuple()
+        if isinstance(ours, (datetime.datetime, datetime.time)):
+            assert ours.fold == theirs.fold
+            assert ours.utcoffset() == theirs.utcoffset()
+            same(ours.replace(minute=1), theirs.replace(minute=1))
+        if isinstance(ours, datetime.timedelta):
+            same(ours / 3, theirs / 3)
+            assert (ours.days, ours.seconds, ours.microseconds) == (
+                theirs.days,
+                theirs.seconds,
+                theirs.microseconds,
+            )
+
+
+@given(st.datetimes(timezones=st.none() | st.sampled_from([UTC, EAST, WEST])))
+def test_any_datetime(value: datetime.datetime) -> None:
+    for each in (
+        value,
+        value.timetz(),
+        value.date(),
+        value - datetime.datetime(1, 1, 1, tzinfo=value.tzinfo),
+    ):
+        same(picklist.safe_loads(pickle.dumps(each)), pickle.loads(pickle.dumps(each)))
+
+
+def test_a_zone_is_shared_and_given_back() -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2), "shared")
+    values = [datetime.datetime(2020, 1, 1 + i, tzinfo=zone) for i in range(20)]
+    ours = picklist.safe_loads(pickle.dumps([values, values[0].timetz()]))
+    zones = {id(each.tzinfo) for each in ours[0]} | {id(ours[1].tzinfo)}
+    assert len(zones) == 1
+    kept = ours[0][0].tzinfo
+    before = sys.getrefcount(kept)
+    del ours
+    assert sys.getrefcount(kept) == before - 21
+    data = pickle.dumps([datetime.datetime(2020, 1, 1 + i, tzinfo=UTC) for i in range(20)])
+    assert all(each.tzinfo is UTC for each in picklist.safe_loads(data))
+    before = sys.getrefcount(UTC)
+    for _ in range(100):
+        picklist.safe_loads(data)
+    assert abs(sys.getrefcount(UTC) - before) < 100
+
+
+class Fixed(datetime.tzinfo):
+    """A zone of a user's own."""
+
+    def utcoffset(self, _: Any) -> datetime.timedelta:
+        return datetime.timedelta(hours=1)
+
+    def __repr__(self) -> str:
+        return "Fixed()"
+
+
+def test_zones_of_every_kind_take_turns() -> None:
+    zones = [UTC, EAST, zoneinfo.ZoneInfo("UTC"), Fixed(), None]
+    values = [datetime.datetime(2024, 1, 1, tzinfo=zone) for zone in zones * 5]
+    values += [each.timetz() for each in values]  # type: ignore[misc]
+    policy = picklist.Policy([Fixed], base=["std", "zoneinfo"])
+    data = pickle.dumps(values)
+    for ours, theirs in zip(loaded(data, policy=policy), pickle.loads(data), strict=True):
+        assert repr(ours) == repr(theirs)
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "bytes"])
+def test_states_of_python_2(encoding: str) -> None:
+    """Its native str: text under one encoding, bytes under the other."""
+    state = b"U\x0a" + NOON
+    each = b"cdatetime\ndatetime\n" + state + b"\x85R"
+    day = b"cdatetime\ndate\nU\x04" + NOON[:4] + b"\x85R"
+    clock = b"cdatetime\ntime\nU\x06" + NOON[4:] + b"\x85R"
+    data = b"\x80\x02(" + (each + day + clock) * 6 + b"l."
+    assert loaded(data, encoding=encoding) == pickle.loads(data, encoding=encoding)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_decimals(protocol: int) -> None:
+    values = many([Decimal(text) for text in AMOUNTS])
+    data = pickle.dumps(values, protocol)
+    for ours, theirs in zip(loaded(data), pickle.loads(data), strict=True):
+        if ours.is_snan():
+            assert ours.as_tuple() == theirs.as_tuple()
+            continue
+        same(ours, theirs)
+        assert ours.as_tuple() == theirs.as_tuple()
+        if ours.is_finite():
+            for change in (Decimal.copy_negate, Decimal.normalize, Decimal.sqrt, int, float):
+                if not (change is Decimal.sqrt and ours < 0):
+                    assert repr(change(ours)) == repr(change(theirs))
+            assert repr(ours * 3 - 7) == repr(theirs * 3 - 7)
+            assert repr(ours**3) == repr(theirs**3)
+
+
+@given(st.from_regex(r"\A[+-]?[0-9]{0,22}\.?[0-9]{0,22}\Z"))
+def test_any_literal_of_digits(text: str) -> None:
+    """As given, zeros and points and all: the class itself would write another text."""
+    data = asm(PROTO(4), b"(", *[call("decimal.Decimal", text)] * 6, b"l")
+    try:
+        want = Decimal(text)
+    except decimal.InvalidOperation:
+        with pytest.raises(picklist.UnsafePickleError):
+            picklist.safe_loads(data)
+    else:
+        for ours in picklist.safe_loads(data):
+            assert ours.as_tuple() == want.as_tuple()
+            same(ours, want)
+
+
+def test_no_context_has_a_say_in_a_literal() -> None:
+    data = pickle.dumps(
+        [Decimal("1234567.891")] * 2 + [Decimal("-7.77"), Decimal("1.5"), Decimal("8")] * 3
+    )
+    with decimal.localcontext() as context:
+        context.clear_flags()
+        context.prec, context.Emax, context.Emin = 2, 1, -1
+        for signal in context.traps:
+            context.traps[signal] = True
+        assert list(map(repr, picklist.safe_loads(data))) == list(map(repr, pickle.loads(data)))
+        assert not any(context.flags.values())
+
+
+@pytest.mark.parametrize("protocol", range(3))
+@pytest.mark.parametrize("value", [b"a\xff\x00", b"ab", b"x" * 300, b"\xff"])
+def test_bytes_before_protocol_3(value: bytes, protocol: int) -> None:
+    data = pickle.dumps([bytes(bytearray(value)) for _ in range(8)], protocol)
+    assert loaded(data) == [value] * 8
+
+
+REFUSED = {
+    "decimal.Decimal": [
+        ("1.5.2",),
+        ("",),
+        (".",),
+        ("-",),
+        ("+-1",),
+        ("1,5",),
+        ("\u0661",),
+        (1.5,),
+        (7,),
+        ("1", 2),
+    ],
+    "datetime.date": [
+        (b"\7\xe8\2\x1e",),
+        (b"\7\xe8\x81\1",),
+        (b"\0\0\1\1",),
+        (b"\x27\x10\1\1",),
+        (b"\7\xe8\1",),
+    ],
+    "datetime.time": [
+        (b"\x18\0\0\0\0\0",),
+        (b"\0\x3c\0\0\0\0",),
+        (b"\0\0\x3c\0\0\0",),
+        (b"\0\0\0\x0f\x42\x40",),
+    ],
+    "datetime.datetime": [
+        (NOON[:2] + b"\0" + NOON[3:],),
+        (NOON[:3] + b"\x1f" + NOON[4:],),
+        (NOON[:4] + b"\x18" + NOON[5:],),
+        (NOON[:4] + b"\x8c" + NOON[5:],),
+        (NOON[:7] + b"\xff\xff\xff",),
+        (NOON + b"\0",),
+        (NOON[:9],),
+        (NOON, None),
+        (NOON, NOON),
+        (NOON, Build([call("datetime.timedelta", 0, 3600, 0)])),
+        (NOON, Build(mention("datetime", "timezone"))),
+    ],
+    "datetime.timedelta": [
+        (10**9, 0, 0),
+        (0, -1, 0),
+        (0, 86_400, 0),
+        (0, 0, 10**6),
+        (True, 0, 0),
+        (2**80, 0, 0),
+        (1,),
+    ],
+    "collections.OrderedDict": [({},), ((),), ([1],)],
+    "_codecs.encode": [
+        ("a", "utf-8"),
+        ("Ā", "latin1"),
+        ("a", b"latin1"),
+        ("a",),
+        ("a", "latin1", "strict"),
+    ],
+}
+GOOD = {
+    "decimal.Decimal": ("1.5",),
+    "datetime.date": (NOON[:4],),
+    "datetime.time": (NOON[4:],),
+    "datetime.datetime": (NOON,),
+    "datetime.timedelta": (1, 2, 3),
+    "collections.OrderedDict": (),
+    "_codecs.encode": ("a\xff", "latin1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "args"), [(path, args) for path, all_ in REFUSED.items() for args in all_]
+)
+def test_what_the_contract_refuses_behind_what_it_lets_through(
+    path: str, args: tuple[Any, ...]
+) -> None:
+    """The right to call is judged once, the arguments each time."""
+    good = call(path, *GOOD[path])
+    assert len(picklist.safe_loads(asm(PROTO(4), b"(", *[good] * 8, b"l"))) == 8
+    with pytest.raises(picklist.UnsafePickleError) as caught:
+        picklist.safe_loads(asm(PROTO(4), b"(", *[good] * 8, call(path, *args), b"l"))
+    alone = asm(PROTO(4), call(path, *args))
+    with pytest.raises(type(caught.value)) as first:
+        picklist.Policy().loads(alone)
+    assert getattr(first.value, "kind", None) == getattr(caught.value, "kind", None)
+
+
+def test_an_instance_of_anything_else_is_no_zone() -> None:
+    """Its entry says that it may be one, the object says that it is not."""
+    box = Build([*mention("picklist_canary", "Box"), EMPTY_TUPLE, NEWOBJ])
+    for path, state in (("datetime.datetime", NOON), ("datetime.time", NOON[4:])):
+        good = call(
+            path,
+            state,
+            Build([b"cdatetime\ntimezone\n", call("datetime.timedelta", 0, 60, 0), b"\x85R"]),
+        )
+        with pytest.raises(picklist.UnsafePickleError, match="tzinfo"):
+            picklist.safe_loads(
+                asm(PROTO(4), b"(", *[good] * 6, call(path, state, box), b"l"),
+                allow=["picklist_canary.Box"],
+            )
+
+
+class Keywords:
+    """Made by NEWOBJ_EX, which protocol 2 spells as a `functools.partial`."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Keywords:
+        return object.__new__(cls)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (1,), {"b": 2}
+
+
+def test_an_instance_that_is_not_made_yet_is_no_argument() -> None:
+    """It passes for an instance of its class, and has no object: refused, and no crash."""
+    data = pickletools.optimize(pickle.dumps(Keywords(), 2))
+    waiting = data[2 : data.rindex(b")R")].replace(b"c__builtin__", b"cbuiltins")
+    allow = [picklist.Allow(f"{__name__}.Keywords", new="(*any, **any)")]
+    assert isinstance(picklist.safe_loads(data, allow=allow), Keywords)
+    for program in (
+        [GLOBAL("datetime", "datetime"), literal(NOON), waiting, TUPLE2, REDUCE],
+        [GLOBAL("datetime", "time"), literal(NOON[4:]), waiting, TUPLE2, REDUCE],
+        [GLOBAL("_operator", "or_"), waiting, waiting, TUPLE2, REDUCE],
+    ):
+        with pytest.raises(picklist.UnsafePickleError):
+            picklist.safe_loads(asm(PROTO(4), *program), allow=allow)
+
+
+def test_arguments_that_hold_a_name_are_no_value_of_an_enum() -> None:
+    """A tuple of a name that may only be called is never made: refused, and no crash."""
+    assert uuid.SafeUUID  # so that the class is found without an import
+    inner = [GLOBAL("_codecs", "encode"), b"\x85"]
+    data = asm(PROTO(4), GLOBAL("uuid", "SafeUUID"), *inner, b"\x85", REDUCE)
+    for _ in range(2):
+        with pytest.raises(picklist.UnsafePickleError):
+            picklist.safe_loads(data)
+
+
+# --- OrderedDict ---------------------------------------------------------------------------------
+
+
+def ordered(keys: int, count: int) -> list[Any]:
+    pairs = [[(f"key {k}", [i, k] if k % 3 else i) for k in range(keys)] for i in range(count)]
+    return [collections.OrderedDict(each) for each in pairs]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("keys", [0, 1, 2, 3, 5, 6, 10, 11, 21, 22, 32, 33, 70, 1_500])
+def test_ordered_dicts(keys: int, protocol: int) -> None:
+    data = pickle.dumps(ordered(keys, 6), protocol)
+    for _ in range(3):
+        for ours, theirs in zip(picklist.safe_loads(data), pickle.loads(data), strict=True):
+            for both in ((ours, theirs), (copy.copy(ours), copy.copy(theirs))):
+                for each in both:
+                    assert type(each) is collections.OrderedDict
+                alike(*both)
+                for each in both:
+                    each["another"] = 1
+                    each.move_to_end("another", last=False)
+                    each.pop("key 1", None)
+                    each["key 1"] = "again"
+                    each["key 0"] = "changed"
+                    for more in range(keys):
+                        each[more] = more
+                alike(*both)
+                for each in both:
+                    each.popitem()
+                    each.popitem(last=False)
+                alike(*both)
+                for each in both:
+                    each.clear()
+                    each["new"] = each
+                alike(*both)
+
+
+def alike(ours: Any, theirs: Any) -> None:
+    assert repr(ours) == repr(theirs)
+    assert list(reversed(ours.keys())) == list(reversed(theirs.keys()))
+    assert dict.__repr__(ours) == dict.__repr__(theirs)
+    assert sys.getsizeof(ours) == sys.getsizeof(theirs)
+    assert pickle.dumps(ours) == pickle.dumps(theirs)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"(X\x01\0\0\0aK\x01X\x01\0\0\0bK\x02X\x01\0\0\0aK\x03u",
+        b"(X\x02\0\0\0abK\x01X\x02\0\0\0cdK\x02u(X\x02\0\0\0cdK\x05X\x02\0\0\0efK\x06u",
+        b"X\x02\0\0\0abK\x01s(X\x02\0\0\0cdK\x05X\x02\0\0\0efK\x06u",
+        b"(K\x01NK\x02NG?\xf0\0\0\0\0\0\0Nu",
+        b"(\x88K\x01K\x01K\x02)K\x03u",
+        b"(u",
+    ],
+    ids=["twice", "two batches", "one and two", "equal numbers", "bool and int", "nothing"],
+)
+def test_items_of_an_ordered_dict(program: bytes) -> None:
+    data = asm(PROTO(4), b"(", *[b"ccollections\nOrderedDict\n)R" + program] * 7, b"l")
+    for _ in range(3):
+        for ours, theirs in zip(picklist.safe_loads(data), pickle.loads(data), strict=True):
+            alike(ours, theirs)
+
+
+def test_a_key_that_cannot_be_hashed() -> None:
+    data = asm(PROTO(4), b"ccollections\nOrderedDict\n)R(K\x01K\x02]K\x03u")
+    with pytest.raises(picklist.UnsafePickleError, match="unhashable"):
+        picklist.safe_loads(data)
+
+
+def test_keys_that_collide_are_counted_in_an_ordered_dict() -> None:
+    keys = b"".join(literal((k + 1) * (2**61 - 1)) + b"N" for k in range(3_000))
+    data = asm(PROTO(4), b"ccollections\nOrderedDict\n)R(" + keys + b"u")
+    with pytest.raises(picklist.LimitExceededError, match="max_key_collisions"):
+        picklist.safe_loads(data)
+
+
+def test_the_collector_sees_what_an_ordered_dict_holds() -> None:
+    class Canary:
+        pass
+
+    last = picklist.safe_loads(pickle.dumps(ordered(3, 8)))[-1]
+    assert gc.is_tracked(last)
+    last["itself"], last["canary"] = last, Canary()
+    gone = weakref.ref(last["canary"])
+    del last
+    gc.collect()
+    assert gone() is None
+
+
+def test_keys_of_ordered_dicts_are_given_back() -> None:
+    data = pickle.dumps(ordered(4, 30))
+    key = next(iter(picklist.safe_loads(data)[-1]))
+    before = sys.getrefcount(key), sys.getrefcount(None)
+    for _ in range(50):
+        picklist.safe_loads(data)
+    assert sys.getrefcount(key) - before[0] < 5
+    assert abs(sys.getrefcount(None) - before[1]) < 50
+
+
+# --- what it costs -------------------------------------------------------------------------------
+
+AWARE = Build([b"cdatetime\ntimezone\n", call("datetime.timedelta", 0, 60, 0), b"\x85R"])
+PRICED = {
+    **GOOD,
+    "datetime.datetime": (NOON, AWARE),
+    "datetime.time": (NOON[4:], AWARE),
+    "decimal.Decimal": ("12345678901.25",),
+    "_codecs.encode": ("a" * 500, "latin1"),
+}
+
+
+def least(limit: str, data: bytes, policy: Any, low: int, high: int) -> int:
+    """The least limit under which it loads."""
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            picklist.safe_loads(data, policy=policy(), limits=picklist.Limits(**{limit: middle}))
+            high = middle
+        except picklist.LimitExceededError:
+            low = middle + 1
+    return low
+
+
+@pytest.mark.parametrize("path", PRICED)
+@pytest.mark.parametrize(("limit", "high"), [("max_memory", 4096), ("max_depth", 16)])
+def test_both_ways_cost_the_same(path: str, limit: str, high: int) -> None:
+    """The first call of a policy takes the long way, since its name is not resolved."""
+    data = asm(PROTO(4), call(path, *PRICED[path]))
+    known = picklist.Policy()
+    for _ in range(2):
+        known.loads(data)
+    assert least(limit, data, lambda: known, 0, high) == least(
+        limit, data, picklist.Policy, 0, high
+    )
+
+
+def test_items_of_an_ordered_dict_cost_the_same_from_a_template() -> None:
+    """Seven of them: the first are filled key by key, the last from a template."""
+
+    def cost(count: int) -> int:
+        each = b"ccollections\nOrderedDict\n)R(X\x02\0\0\0abK\x01X\x02\0\0\0cdK\x02u0"
+        data = asm(PROTO(4), *[each] * count, b"N")
+        return least("max_memory", data, lambda: known, 0, 1 << 15)
+
+    known = picklist.Policy()
+    costs = [cost(count) for count in range(1, 8)]
+    assert len({after - before for before, after in itertools.pairwise(costs)}) == 1
+
+
+def test_a_refused_item_leaves_nothing_behind() -> None:
+    """Refused in the middle of a filling, many times: what was built goes with it."""
+    good = pickle.dumps(ordered(4, 6))
+    bad = good[:-2] + b"(K\x01]K\x02]ueccollections\nnothing\n."
+    for _ in range(200):
+        with pytest.raises(picklist.UnsafePickleError):
+            picklist.safe_loads(bad)
+    assert picklist.safe_loads(good) == ordered(4, 6)
