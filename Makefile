@@ -170,6 +170,7 @@ endef
 $(foreach path,$(PYTHONS),$(eval $(call BENCHED,$(notdir $(path)),$(path))))
 
 bench: $(addprefix bench-,$(VERSIONS))
+	.venv-$(REFERENCE)/bin/python benches/share.py | tee benches/out/share.txt
 	.venv-$(REFERENCE)/bin/python benches/look.py | tee benches/out/look.txt
 	.venv-$(REFERENCE)/bin/python benches/preflight.py | tee benches/out/preflight.txt
 	.venv-$(REFERENCE)/bin/python benches/curves.py --save benches/out

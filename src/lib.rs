@@ -34,7 +34,7 @@ mod _picklist {
     #[pymodule_export]
     use crate::python::allow::Allow;
     #[pymodule_export]
-    use crate::python::doors::{_genops, _inspect, _opcodes, _ways};
+    use crate::python::doors::{_genops, _inspect, _inspected, _opcodes, _ways};
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]

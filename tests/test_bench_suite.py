@@ -14,6 +14,8 @@ import pytest
 
 import picklist
 from contestants import contestants, right
+from picklist import _picklist
+from share import inspected, shares, table
 from suite import ROWS, Row
 
 BENCHES = Path(__file__).resolve().parent.parent / "benches"
@@ -111,6 +113,65 @@ def test_what_was_saved_is_drawn_and_published(tmp_path):
         assert name in document
         figure = ElementTree.parse(tmp_path / "docs" / name)
         assert "tiny" in {text.text for text in figure.iter("{http://www.w3.org/2000/svg}text")}
+
+
+class Guarded:
+    """An instance whose state its own code receives: its pickles are inspected first."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+def counts_inspections() -> bool:
+    return _picklist._inspected() is not None
+
+
+@pytest.mark.skipif(counts_inspections(), reason="this build looks at the clock")
+def test_without_a_clock_no_share_is_told():
+    with pytest.raises(SystemExit, match="testing"):
+        inspected()
+
+
+@pytest.mark.skipif(not counts_inspections(), reason="built without the feature `testing`")
+def test_the_share_of_the_inspection_is_told_where_there_is_one():
+    guarded = Row("guarded", lambda size: [Guarded(1)] * 50, allow=lambda: [Guarded])
+    plain = Row("plain", lambda size: list(range(50)), allow=list)
+    found = shares([guarded, plain], protocols=[], rounds=3, quick=True)
+    assert list(found) == [("guarded", 5)]
+    (one,) = found.values()
+    assert 0 < one.inspection < one.load
+    assert "guarded" in table(found)
+
+
+@pytest.mark.skipif(not counts_inspections(), reason="built without the feature `testing`")
+def test_a_load_inspects_its_stream_once_and_only_where_code_could_run():
+    def runs(load: Any, data: bytes) -> int:
+        before = inspected()[0]
+        load(data)
+        return inspected()[0] - before
+
+    policy = picklist.Policy(allow=[Guarded])
+    policy.loads(pickle.dumps(Guarded(0)))  # the policy meets the class
+    assert runs(policy.loads, pickle.dumps([Guarded(at) for at in range(1_000)])) == 1
+    assert runs(policy.loads, pickle.dumps([1, "a", {"b": 2}])) == 0
+    assert runs(picklist.safe_loads, pickle.dumps([1, "a", {"b": 2}])) == 0
+
+
+@pytest.mark.parametrize("name", ["share.txt", "look.txt"])
+def test_what_other_benches_print_is_published(tmp_path, name):
+    found, documents = tmp_path / "out", tmp_path / "docs"
+    command = [sys.executable, str(BENCHES / "run.py"), "--quick", "--rounds", "1"]
+    subprocess.run([*command, "--only", "tiny", "--save", str(found)], check=True)
+    (found / name).write_text("a table of numbers", encoding="utf-8")
+    publish = [sys.executable, str(BENCHES / "publish.py"), str(found), str(documents)]
+    subprocess.run(publish, check=True)
+    document = (documents / "speed.md").read_text(encoding="utf-8")
+    assert "```text\na table of numbers\n```" in document
+    assert ("## Inspecting first" in document) == (name == "share.txt")
+    assert ("## Looking and checking" in document) == (name == "look.txt")
 
 
 def test_inspection_and_scans_are_timed():

@@ -18,6 +18,7 @@ __all__ = [
     "Walk",
     "_genops",
     "_inspect",
+    "_inspected",
     "_opcodes",
     "_ways",
     "inspect_pickles",
@@ -314,6 +315,7 @@ def inspect_pickles(
 def presets_with(module: str, name: str) -> list[str]: ...
 def _opcodes() -> list[tuple[str, int, int, str]]: ...
 def _ways() -> dict[str, bool]: ...
+def _inspected() -> tuple[int, int] | None: ...
 def _inspect(
     data: bytes,
     policy: Policy | None = None,

@@ -1,6 +1,7 @@
 //! Calls and instances: every attempt is shown to the policy. What its plan would make is `plans`'.
 
 use super::note::{Id, NOBODY, Note, Part};
+use super::settle::decided;
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
@@ -80,6 +81,9 @@ impl NoteWorld<'_> {
         callable: Note,
         args: Note,
     ) -> Noted {
+        if let Some((entry, args)) = self.opaque_call(callable, args) {
+            return self.use_briefly(budget, entry, args, Rights::CALL);
+        }
         match self.arguments(site, budget, args)? {
             Some(args) => self.call_items(site, budget, callable, args.items()),
             None => self.nothing(self.user(callable), &[], 1),
@@ -95,6 +99,9 @@ impl NoteWorld<'_> {
         args: Note,
         kwargs: Option<Note>,
     ) -> Noted {
+        if let (Some((entry, args)), None) = (self.opaque_call(class, args), kwargs) {
+            return self.use_briefly(budget, entry, args, Rights::NEW);
+        }
         let Some(args) = self.arguments(site, budget, args)? else {
             return self.nothing(self.user(class), &[], 1);
         };
@@ -115,6 +122,58 @@ impl NoteWorld<'_> {
             .flat_map(|(key, value)| [key, value])
             .collect();
         self.new_items(site, budget, class, args.items(), Some(&flat))
+    }
+
+    /// The entry and the tuple of arguments of a call whose result is opaque.
+    #[inline]
+    fn opaque_call(&self, callable: Note, args: Note) -> Option<(EntryId, Id)> {
+        match (callable, args) {
+            (Note::Global(index), Note::Tuple(args)) => {
+                let entry = self.uses.entry(index)?;
+                self.is_opaque(entry).then_some((entry, args))
+            }
+            _ => None,
+        }
+    }
+
+    /// As [`Self::use_name`] with the items of a tuple, which stay where they are: charged, judged and settled alike.
+    fn use_briefly(
+        &mut self,
+        budget: &mut Budget,
+        entry: EntryId,
+        args: Id,
+        right: Rights,
+    ) -> Noted {
+        if self.uses.is_decided() {
+            return Err(decided());
+        }
+        let items = self.notes.head(args);
+        budget.memory(items.len() as u64 * size::REFERENCE)?;
+        let depth = items.iter().map(|arg| self.notes.depth(*arg)).max();
+        let depth = depth.unwrap_or(0) + 1;
+        budget.depth(depth)?;
+        if self.policy.entry(entry).reads_arguments() {
+            self.charge(budget, items)?;
+        }
+        let attempt = match right {
+            Rights::NEW => Attempt::New(items),
+            _ => Attempt::Call(items),
+        };
+        if self.policy.judge(self, entry, attempt).is_err() {
+            self.uses.refuse_briefly();
+            return Err(decided());
+        }
+        // Instances among them were settled when the tuple was made.
+        if self.notes.get(args).is_some_and(|tuple| tuple.unsettled) {
+            let mut at = 0;
+            while let Some(arg) = self.notes.head(args).get(at).copied() {
+                if !arg.is_atom() {
+                    self.settle(arg);
+                }
+                at += 1;
+            }
+        }
+        self.instance_of(entry, (entry.0, NOBODY), &[], depth, false)
     }
 
     /// The items of an argument tuple, charged before they are copied.
@@ -139,11 +198,11 @@ impl NoteWorld<'_> {
     pub(super) fn charge(&self, budget: &mut Budget, args: &[Note]) -> Result<(), Stop> {
         for arg in args {
             let bytes = match *arg {
-                Note::Str(index) => self.notes.str(index).chars().count() as u64,
-                Note::Bytes(index)
-                | Note::ByteArray(index)
-                | Note::Surrogates(index)
-                | Note::Encoded(index) => self.notes.bytes(index).len() as u64,
+                Note::Str(text) => self.notes.characters(text),
+                Note::Bytes(data)
+                | Note::ByteArray(data)
+                | Note::Surrogates(data)
+                | Note::Encoded(data) => self.notes.bytes_len(data) as u64,
                 Note::Long(index) => self.notes.get_long(index).map_or(0, |long| long.bits / 8),
                 Note::Tuple(node)
                 | Note::List(node)
@@ -230,6 +289,9 @@ impl NoteWorld<'_> {
 
     /// A name is called or instantiated.
     fn use_name(&mut self, site: Site, budget: &mut Budget, index: Id, how: Use<'_>) -> Noted {
+        if self.uses.is_decided() {
+            return Err(decided());
+        }
         let args = how.args();
         let shape = self
             .uses
@@ -256,6 +318,10 @@ impl NoteWorld<'_> {
             return self.with_refused(entry, index, args, depth);
         }
         match self.policy.judge(self, entry, how.attempt()) {
+            Ok(_) if self.is_opaque(entry) => {
+                self.settle_args(args, 0);
+                self.instance_of(entry, (index, NOBODY), &[], depth, false)
+            }
             Ok(plan) => {
                 self.settle_args(args, self.class_arguments(entry));
                 self.carry_out(budget, (index, entry), plan, args, depth, site)
@@ -288,6 +354,15 @@ impl NoteWorld<'_> {
             made.via = index;
         }
         Ok(result)
+    }
+
+    /// Whether an instance of that entry is nothing but that for the verdict: a real class or function makes it, so no
+    /// contract and no hash looks at what it was made with, and its size is not asked for.
+    #[inline]
+    pub(super) fn is_opaque(&self, entry: EntryId) -> bool {
+        self.uses.brief.is_some()
+            && self.policy.entry(entry).meaning == Meaning::Object
+            && self.options.limits.max_expanded.is_none()
     }
 
     /// How many leading arguments a pattern consumes as classes, and not as values.

@@ -39,14 +39,12 @@ impl NoteWorld<'_> {
             Note::Str(index) => self.hash_once(1, note::Arena::text_key(index), || {
                 told_apart(1, self.notes.str(index).as_bytes())
             }),
-            Note::Surrogates(index) | Note::Encoded(index) => {
-                self.hash_once(2, u64::from(index), || {
-                    told_apart(2, self.notes.bytes(index))
-                })
+            Note::Surrogates(data) | Note::Encoded(data) => {
+                self.hash_once(2, data.key(), || told_apart(2, self.notes.bytes(data)))
             }
-            Note::Bytes(index) => self.hash_once(3, u64::from(index), || {
-                told_apart(3, self.notes.bytes(index))
-            }),
+            Note::Bytes(data) => {
+                self.hash_once(3, data.key(), || told_apart(3, self.notes.bytes(data)))
+            }
             Note::FrozenSet(node) => self.frozen.get(&node).copied().unwrap_or_default(),
             Note::Global(index) | Note::Constructor(index) => {
                 let entry = self.uses.entry(index).map_or(index, |entry| !entry.0);

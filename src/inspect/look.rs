@@ -2,14 +2,36 @@
 
 use std::collections::HashMap;
 
-use super::note::{self, Note, Part};
+use super::note::{self, Arena, Note, Part};
 use super::world::NoteWorld;
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::residues;
-use crate::policy::{EntryId, Look, Meaning, Native, View};
+use crate::policy::{EntryId, Form, Look, Meaning, Native, View};
 
 impl Look for NoteWorld<'_> {
     type Value = Note;
+
+    #[inline]
+    fn form(&self, v: &Note) -> Form {
+        match *v {
+            Note::None => Form::None,
+            Note::Bool(_) => Form::Bool,
+            Note::Int(_) | Note::Long(_) => Form::Int,
+            Note::Float(_) | Note::Nan(_) => Form::Float,
+            Note::Complex(_) => Form::Complex,
+            Note::Str(_) | Note::Surrogates(_) => Form::Str,
+            Note::Bytes(_) => Form::Bytes,
+            Note::ByteArray(_) => Form::ByteArray,
+            Note::Tuple(_) => Form::Tuple,
+            Note::List(_) => Form::List,
+            Note::Dict(_) => Form::Dict,
+            Note::Set(_) => Form::Set,
+            Note::FrozenSet(_) => Form::FrozenSet,
+            // These may have no entry.
+            Note::Global(_) | Note::Made { .. } => self.view(v).form(),
+            Note::Constructor(_) | Note::External(_) | Note::Encoded(_) | Note::Hole => Form::Other,
+        }
+    }
 
     fn view<'v>(&'v self, v: &'v Note) -> View<'v> {
         let notes = &self.notes;
@@ -29,8 +51,8 @@ impl Look for NoteWorld<'_> {
                     bits: long.bits,
                     negative: long.is_negative(),
                 }),
-            Note::Bytes(index) => View::Bytes(notes.bytes(index)),
-            Note::ByteArray(index) => View::ByteArray(notes.bytes(index).len()),
+            Note::Bytes(data) => View::Bytes(notes.bytes(data)),
+            Note::ByteArray(data) => View::ByteArray(notes.bytes_len(data)),
             Note::Tuple(node) => View::Tuple(len(node)),
             Note::List(node) => View::List(len(node)),
             Note::Dict(node) => View::Dict(len(node) / 2),
@@ -83,10 +105,20 @@ impl Look for NoteWorld<'_> {
         let Some(node) = v.node() else {
             return true;
         };
+        if let Some(items) = self.notes.whole(node) {
+            return items.iter().all(|item| test(self.view(item)));
+        }
         self.notes
             .parts(node)
             .flat_map(|(_, items)| items)
             .all(|item| test(self.view(item)))
+    }
+
+    fn all_forms(&self, v: &Note, test: &mut dyn FnMut(Form) -> bool) -> bool {
+        match v.node().and_then(|node| self.notes.whole(node)) {
+            Some(items) => items.iter().all(|item| test(self.form(item))),
+            None => self.all(v, &mut |view| test(view.form())),
+        }
     }
 
     fn timedelta(&self, v: &Note) -> Option<(i32, i32, i32)> {
@@ -111,6 +143,10 @@ impl Look for NoteWorld<'_> {
             return Some(matches!(value, Note::None | Note::Int(0 | -1)));
         }
         None
+    }
+
+    fn is_latin1(&self, v: &Note) -> bool {
+        matches!(*v, Note::Str(text) if Arena::is_latin1(text))
     }
 
     fn u128(&self, v: &Note) -> Option<u128> {
@@ -144,7 +180,7 @@ impl NoteWorld<'_> {
     fn key(&self, key: Note) -> Option<Key<'_>> {
         match key {
             Note::Str(index) => Some(Key::Str(self.notes.str(index))),
-            Note::Bytes(index) => Some(Key::Bytes(self.notes.bytes(index))),
+            Note::Bytes(data) => Some(Key::Bytes(self.notes.bytes(data))),
             Note::Int(value) => Some(Key::Int(value)),
             Note::Bool(value) => Some(Key::Int(i64::from(value))),
             _ => None,

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::contents::{Blob, Data, Kept, Text};
 use super::long::{Long, needed, small};
 use crate::error::Kind;
 use crate::policy::EntryId;
@@ -35,16 +36,16 @@ pub(super) enum Note {
     Complex(Id),
     /// A str.
     Str(Text),
-    /// A str with lone surrogates: an index of `blobs`.
-    Surrogates(Id),
-    /// A Python 2 `str` in an encoding that only the loader knows: an index of `blobs`.
-    Encoded(Id),
+    /// A str with lone surrogates.
+    Surrogates(Data),
+    /// A Python 2 `str` in an encoding that only the loader knows.
+    Encoded(Data),
     /// A longer int: an index of `longs`.
     Long(Id),
-    /// A bytes object: an index of `blobs`.
-    Bytes(Id),
-    /// A bytearray: an index of `blobs`.
-    ByteArray(Id),
+    /// A bytes object.
+    Bytes(Data),
+    /// A bytearray.
+    ByteArray(Data),
     /// An exact tuple.
     Tuple(Id),
     /// An exact list.
@@ -105,18 +106,6 @@ impl Note {
                 | Note::ByteArray(_)
         )
     }
-}
-
-/// Bytes of a str up to which it stays where it is in the stream; a longer one is checked to be UTF-8 once, and kept.
-const SHORT: usize = 64;
-
-/// Where the text of a str is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Text {
-    /// Offset in the stream; of a long text, its index.
-    at: Id,
-    /// Length in bytes, or [`NOBODY`] where it is long.
-    len: Id,
 }
 
 /// What the items of a span are to their node.
@@ -184,24 +173,27 @@ impl Node {
 /// Everything that the notes of one pickle refer to.
 #[derive(Debug, Default)]
 pub(super) struct Arena<'d> {
-    data: &'d [u8],
+    pub(super) data: &'d [u8],
     pub(super) items: Vec<Note>,
     pub(super) nodes: Vec<Node>,
     pub(super) spans: Vec<Span>,
-    texts: Vec<Cow<'d, str>>,
-    blobs: Vec<Cow<'d, [u8]>>,
+    pub(super) texts: Vec<Kept<'d>>,
+    pub(super) blobs: Vec<Blob<'d>>,
     longs: Vec<Long<'d>>,
     complexes: Vec<(f64, f64)>,
     /// NaNs that were met.
     nans: Id,
 }
 
+/// Items that are copied one by one.
+const FEW: usize = 4;
+
 #[cold]
 fn full() -> Kind {
     Kind::Malformed("more values than an inspection can number".into())
 }
 
-fn id(index: usize) -> Result<Id, Kind> {
+pub(super) fn id(index: usize) -> Result<Id, Kind> {
     match Id::try_from(index) {
         Ok(id) if id != NOBODY => Ok(id),
         _ => Err(full()),
@@ -223,7 +215,12 @@ impl<'d> Arena<'d> {
         let start = id(self.items.len())?;
         let len = id(items.len())?;
         let node = id(self.nodes.len())?;
-        self.items.extend_from_slice(items);
+        // Most nodes are born with a few items: a copy of their number is a call.
+        if items.len() <= FEW {
+            self.items.extend(items.iter().copied());
+        } else {
+            self.items.extend_from_slice(items);
+        }
         self.nodes.push(Node {
             start,
             head: len,
@@ -339,7 +336,18 @@ impl<'d> Arena<'d> {
 
     /// The items that a tuple, or a container filled at once, was made with.
     pub(super) fn head(&self, node: Id) -> &[Note] {
-        self.parts(node).next().map_or(&[], |(_, items)| items)
+        let items = self.get(node).and_then(|node| {
+            let start = node.start as usize;
+            self.items.get(start..start + node.head as usize)
+        });
+        items.unwrap_or_default()
+    }
+
+    /// All that is in a node, if it is in one piece.
+    #[inline]
+    pub(super) fn whole(&self, node: Id) -> Option<&[Note]> {
+        let next = self.get(node)?.next;
+        (next == NOBODY).then(|| self.head(node))
     }
 
     /// Nesting of a value: 0 for an atom.
@@ -348,34 +356,6 @@ impl<'d> Arena<'d> {
         note.node()
             .and_then(|node| self.get(node))
             .map_or(0, |node| node.depth)
-    }
-
-    /// Keeps a str.
-    pub(super) fn text(&mut self, text: Cow<'d, str>) -> Result<Note, Kind> {
-        let at = id(self.texts.len())?;
-        self.texts.push(text);
-        Ok(Note::Str(Text { at, len: NOBODY }))
-    }
-
-    /// A str that is short enough to stay where it is in the stream, and known to be UTF-8.
-    #[inline]
-    pub(super) fn short_text(start: usize, len: usize) -> Option<Note> {
-        let (Ok(at), Ok(bytes)) = (Id::try_from(start), Id::try_from(len)) else {
-            return None;
-        };
-        (len <= SHORT).then_some(Note::Str(Text { at, len: bytes }))
-    }
-
-    /// What tells a text from every other place of the stream.
-    pub(super) fn text_key(text: Text) -> u64 {
-        u64::from(text.at) << 32 | u64::from(text.len)
-    }
-
-    /// Keeps bytes.
-    pub(super) fn blob(&mut self, bytes: Cow<'d, [u8]>) -> Result<Id, Kind> {
-        let index = id(self.blobs.len())?;
-        self.blobs.push(bytes);
-        Ok(index)
     }
 
     /// A float.
@@ -417,21 +397,6 @@ impl<'d> Arena<'d> {
         let index = id(self.longs.len())?;
         self.longs.push(Long::new(twos));
         Ok(Note::Long(index))
-    }
-
-    /// A str.
-    pub(super) fn str(&self, text: Text) -> &str {
-        if text.len == NOBODY {
-            return self.texts.get(text.at as usize).map_or("", |text| text);
-        }
-        let start = text.at as usize;
-        let bytes = self.data.get(start..start + text.len as usize);
-        std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
-    }
-
-    /// Bytes by their index.
-    pub(super) fn bytes(&self, index: Id) -> &[u8] {
-        self.blobs.get(index as usize).map_or(&[], |bytes| bytes)
     }
 
     /// A long int by its index.

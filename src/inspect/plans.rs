@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::calls::Noted;
+use super::contents::Data;
 use super::note::{Id, NOBODY, Note, Part};
 use super::world::{NoteWorld, Stop};
 use crate::machine::budget::{Budget, size};
@@ -37,14 +38,10 @@ impl NoteWorld<'_> {
                 self.instance_of(entry, (index, NOBODY), args, depth, true)
             }
             Plan::EmptyBytes => Ok(Note::Bytes(self.notes.blob(Cow::Borrowed(&[]))?)),
-            Plan::Latin1(at) => {
-                let bytes = self.latin1(budget, args.get(at).copied())?;
-                Ok(Note::Bytes(self.notes.blob(Cow::Owned(bytes))?))
-            }
+            Plan::Latin1(at) => Ok(Note::Bytes(self.latin1(budget, args.get(at).copied())?)),
             Plan::ByteArray(at) => {
                 let source = at.and_then(|at| args.get(at).copied());
-                let bytes = self.latin1(budget, source)?;
-                Ok(Note::ByteArray(self.notes.blob(Cow::Owned(bytes))?))
+                Ok(Note::ByteArray(self.latin1(budget, source)?))
             }
             Plan::Complex { re, im } => Ok(self.notes.add_complex(re, im)?),
             Plan::Reconstruct { class, .. } | Plan::NewObj { class } | Plan::NewObjEx { class } => {
@@ -169,18 +166,18 @@ impl NoteWorld<'_> {
     }
 
     /// The bytes of a bytes object, or of a str whose characters are all below 256.
-    fn latin1(&self, budget: &mut Budget, source: Option<Note>) -> Result<Vec<u8>, Stop> {
-        let bytes = match source {
-            Some(Note::Str(index)) => self
-                .notes
-                .str(index)
-                .chars()
-                .map(|char| u8::try_from(char).unwrap_or(b'?'))
-                .collect(),
-            Some(Note::Bytes(index)) => self.notes.bytes(index).to_vec(),
-            _ => Vec::new(),
-        };
-        budget.memory(bytes.len() as u64)?;
-        Ok(bytes)
+    fn latin1(&mut self, budget: &mut Budget, source: Option<Note>) -> Result<Data, Stop> {
+        match source {
+            Some(Note::Str(text)) => {
+                budget.memory(self.notes.characters(text))?;
+                Ok(self.notes.latin1_blob(text)?)
+            }
+            // They never change, so both may have them.
+            Some(Note::Bytes(data)) => {
+                budget.memory(self.notes.bytes_len(data) as u64)?;
+                Ok(data)
+            }
+            _ => Ok(self.notes.blob(Cow::Borrowed(&[]))?),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::calls::Noted;
 use super::note::{self, Id, NOBODY, Note, Part};
 use super::survey;
 use super::world::{NoteWorld, Stop};
@@ -9,7 +10,7 @@ use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::machine::hashing;
 use crate::machine::world::Site;
-use crate::policy::{Attempt, Look, MAX_NAME_LENGTH, Refusal, Rights};
+use crate::policy::{Attempt, EntryId, Look, MAX_NAME_LENGTH, Refusal, Rights};
 
 impl NoteWorld<'_> {
     /// The nesting of a container of the items, each of which may stand as a value.
@@ -48,6 +49,9 @@ impl NoteWorld<'_> {
     /// Whether the name may stand as a value. A forbidden one was refused already.
     pub(super) fn stands(&mut self, index: Id) -> bool {
         let policy = self.policy;
+        if self.uses.brief.is_some() {
+            return policy.may_stand(EntryId(index)).is_ok();
+        }
         let Some(used) = self.uses.get_mut(index) else {
             return true;
         };
@@ -61,6 +65,9 @@ impl NoteWorld<'_> {
 
     #[cold]
     fn refuse_standing(&mut self, index: Id) {
+        if self.uses.refuse_briefly() {
+            return;
+        }
         let Some((entry, site)) = self.uses.get(index).map(|used| {
             let site = Site {
                 at: used.offset,
@@ -109,6 +116,9 @@ impl NoteWorld<'_> {
                 attempt: "mentioned",
                 why: "an instance of it is nothing before BUILD".into(),
             };
+            if self.uses.refuse_briefly() {
+                return;
+            }
             if let Some(used) = self.uses.get(user) {
                 let site = Site {
                     at: used.offset,
@@ -265,6 +275,31 @@ impl NoteWorld<'_> {
         Some(node)
     }
 
+    /// A name of the stream, where only the verdict counts: looked up, and neither counted nor copied.
+    pub(super) fn name_briefly(&mut self, site: Site, module: &str, name: &str) -> Noted {
+        let found = self.entry_named(site, module, name);
+        self.named_briefly(found)
+    }
+
+    /// The entry of a name of the stream, renamed as it must be.
+    #[inline]
+    pub(super) fn entry_named(&self, site: Site, module: &str, name: &str) -> Option<EntryId> {
+        if module.len() > MAX_NAME_LENGTH || name.len() > MAX_NAME_LENGTH {
+            return None;
+        }
+        let python2 = site.protocol < 3 && self.options.fix_imports;
+        let (module, name) = self.policy.canonical(module, name, python2);
+        self.policy.lookup(module, name)
+    }
+
+    /// A name that was looked up. The first that is missing is the verdict.
+    pub(super) fn named_briefly(&mut self, found: Option<EntryId>) -> Noted {
+        match self.uses.find_briefly(found) {
+            Some(index) => Ok(Note::Global(index)),
+            None => Err(decided()),
+        }
+    }
+
     /// A name, renamed and looked up.
     pub(super) fn name(&mut self, site: Site, module: &str, name: &str) -> Note {
         let (index, new) = self.uses.find(site, module, name);
@@ -317,6 +352,12 @@ impl NoteWorld<'_> {
         }
         Ok(())
     }
+}
+
+/// The end of an inspection of which only the verdict was wanted.
+#[cold]
+pub(super) fn decided() -> Stop {
+    Kind::Malformed("something is refused".into()).into()
 }
 
 /// A name as far as any policy would hold one: a longer one is in none, and is not copied time and again.

@@ -66,9 +66,9 @@ impl NoteWorld<'_> {
                 let bits = self.notes.get_long(index).map_or(0, |long| long.bits);
                 write!(out, "<int of {bits} bits>")
             }
-            Note::Bytes(index) => write!(out, "b{}", quoted_bytes(self.notes.bytes(index))),
-            Note::ByteArray(index) => {
-                write!(out, "bytearray(b{})", quoted_bytes(self.notes.bytes(index)))
+            Note::Bytes(data) => write!(out, "b{}", quoted_bytes(self.notes.bytes(data))),
+            Note::ByteArray(data) => {
+                write!(out, "bytearray(b{})", quoted_bytes(self.notes.bytes(data)))
             }
             Note::Tuple(node) => self.write_items(out, node, ["(", ")"], deep),
             Note::List(node) => self.write_items(out, node, ["[", "]"], deep),

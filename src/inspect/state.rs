@@ -1,6 +1,6 @@
 //! BUILD: state given to what this stream made.
 
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{Id, NOBODY, Node, Note, Part};
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
@@ -41,8 +41,8 @@ impl NoteWorld<'_> {
         self.charge(budget, &[state])?;
         if let Note::Tuple(parts) = state {
             // Slot state, and the arguments that a partial object binds.
-            let parts: Vec<Note> = self.notes.head(parts).iter().take(4).copied().collect();
-            self.charge(budget, &parts)?;
+            let parts = self.notes.head(parts);
+            self.charge(budget, parts.get(..4).unwrap_or(parts))?;
         }
         self.charge_copy(budget, state)?;
         self.chain_inside(budget, *object, state)?;
@@ -50,7 +50,10 @@ impl NoteWorld<'_> {
         budget.depth(depth)?;
         let quoted = self.judge_state(site, node, fresh, state);
         budget.memory(quoted)?;
-        self.notes.fill(node, Part::State, &[state])?;
+        let entry = self.notes.get(node).and_then(Node::entry);
+        if !entry.is_some_and(|entry| self.is_opaque(entry)) {
+            self.notes.fill(node, Part::State, &[state])?;
+        }
         if let Some(made) = self.notes.get_mut(node) {
             made.depth = made.depth.max(depth);
         }

@@ -5,6 +5,7 @@ mod attacks;
 mod limits;
 mod oracle;
 mod reports;
+mod verdicts;
 
 use super::*;
 

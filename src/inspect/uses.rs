@@ -127,6 +127,43 @@ pub(super) struct Uses {
     key: String,
     /// The policy refuses nothing.
     unrestricted: bool,
+    /// Only the verdict is asked for: a name is its entry, nothing is told of it, and one refusal is enough.
+    pub(super) brief: Option<Brief>,
+}
+
+/// What a verdict needs of the names.
+#[derive(Debug, Default)]
+pub(super) struct Brief {
+    /// A bit for each entry of the policy that was named.
+    named: Vec<u64>,
+    /// Something was refused.
+    pub(super) refused: bool,
+}
+
+impl Brief {
+    /// An entry was named.
+    fn note(&mut self, entry: EntryId) {
+        let word = entry.0 as usize / 64;
+        if word >= self.named.len() {
+            self.named.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.named.get_mut(word) {
+            *bits |= 1 << (entry.0 % 64);
+        }
+    }
+
+    /// The entries that were named.
+    pub(super) fn entries(&self) -> Vec<EntryId> {
+        let mut entries = Vec::new();
+        for (first, bits) in (0..).step_by(64).zip(&self.named) {
+            let mut left = *bits;
+            while left != 0 {
+                entries.push(EntryId(first + left.trailing_zeros()));
+                left &= left - 1;
+            }
+        }
+        entries
+    }
 }
 
 impl Uses {
@@ -181,11 +218,24 @@ impl Uses {
         module: &str,
         name: &str,
     ) -> Id {
+        if let Some(brief) = &mut self.brief {
+            brief.note(entry);
+            return entry.0;
+        }
         let (index, new) = self.find(site, module, name);
         if new && let Some(used) = self.get_mut(index) {
             used.entry = Some(entry);
         }
         index
+    }
+
+    /// As [`Self::find`], where only the verdict counts: what the policy has for the name, if it has anything.
+    pub(super) fn find_briefly(&mut self, found: Option<EntryId>) -> Option<Id> {
+        let brief = self.brief.as_mut()?;
+        brief.refused |= found.is_none();
+        let entry = found?;
+        brief.note(entry);
+        Some(entry.0)
     }
 
     /// A use by its index.
@@ -199,13 +249,20 @@ impl Uses {
     }
 
     /// The entry that a name has in the policy.
+    #[inline]
     pub(super) fn entry(&self, index: Id) -> Option<EntryId> {
+        if self.brief.is_some() {
+            return (index != NOBODY).then_some(EntryId(index));
+        }
         self.get(index)?.entry
     }
 
     /// The name is used like that.
+    #[inline]
     pub(super) fn record(&mut self, index: Id, right: Rights) {
-        if let Some(used) = self.get_mut(index) {
+        if self.brief.is_none()
+            && let Some(used) = self.get_mut(index)
+        {
             used.rights.insert(right);
         }
     }
@@ -224,13 +281,34 @@ impl Uses {
     }
 
     /// Whether the arguments of another call of the name are wanted.
+    #[inline]
     pub(super) fn wants_arguments(&self, index: Id) -> bool {
         self.get(index)
             .is_some_and(|used| used.arguments.len() < SHAPES && used.calls < CALLS)
     }
 
+    /// Whether the verdict is known, and nothing but the verdict is asked for.
+    #[inline]
+    pub(super) fn is_decided(&self) -> bool {
+        self.brief.as_ref().is_some_and(|brief| brief.refused)
+    }
+
+    /// Something is refused. `true`: more than that is not asked for.
+    pub(super) fn refuse_briefly(&mut self) -> bool {
+        match &mut self.brief {
+            Some(brief) => {
+                brief.refused = true;
+                true
+            }
+            None => false,
+        }
+    }
+
     /// The name is refused as such.
     pub(super) fn forbid(&mut self, index: Id, kind: Kind) {
+        if self.refuse_briefly() {
+            return;
+        }
         let Some(used) = self.get_mut(index) else {
             return;
         };
@@ -242,7 +320,7 @@ impl Uses {
 
     /// What is done with an allowed name is refused.
     pub(super) fn refuse(&mut self, site: Site, index: Id, refusal: Refusal, node: Option<Id>) {
-        if self.unrestricted {
+        if self.unrestricted || self.refuse_briefly() {
             return;
         }
         let Some(used) = self.get_mut(index) else {
@@ -267,7 +345,7 @@ impl Uses {
 
     /// Something without a name is refused.
     pub(super) fn refuse_value(&mut self, site: Site, kind: Kind, what: &'static str) {
-        if !self.unrestricted || is_lack(&kind) {
+        if (!self.unrestricted || is_lack(&kind)) && !self.refuse_briefly() {
             let place = (site.at, opcode::name(site.code));
             self.push(kind, place, None, what, None);
         }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::arrays::Raw;
 use super::note::{Arena, Id, NOBODY, Note, Part};
-use super::settle::cut;
+use super::settle::{cut, decided};
 use super::uses::Uses;
 use super::{Arrays, Buffers, Options, long};
 use crate::error::Kind;
@@ -98,6 +98,13 @@ impl World for NoteWorld<'_> {
         }
     }
 
+    fn tick(&mut self) -> Done<Self> {
+        if self.uses.is_decided() {
+            return Err(decided());
+        }
+        Ok(())
+    }
+
     fn none(&mut self) -> Note {
         Note::None
     }
@@ -123,7 +130,7 @@ impl World for NoteWorld<'_> {
         Ok(self.notes.float(value)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn unicode(&mut self, budget: &mut Budget, utf8: &[u8], _: Role) -> Made<Self> {
         self.note_unicode(budget, utf8)
     }
@@ -133,19 +140,20 @@ impl World for NoteWorld<'_> {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Made<Self> {
-        let kept = self.keep(bytes);
-        Ok(Note::Bytes(self.notes.blob(kept)?))
+        Ok(Note::Bytes(self.data_of(bytes)?))
     }
 
     fn bytearray(&mut self, bytes: &[u8]) -> Made<Self> {
-        let kept = self.keep(bytes);
-        Ok(Note::ByteArray(self.notes.blob(kept)?))
+        Ok(Note::ByteArray(self.data_of(bytes)?))
     }
 
     fn tuple(&mut self, budget: &mut Budget, items: &mut [Note]) -> Made<Self> {
         let mut depth = 0;
         let mut unsettled = false;
         for item in items.iter() {
+            if item.is_atom() {
+                continue;
+            }
             depth = depth.max(self.notes.depth(*item));
             match *item {
                 Note::Global(_) | Note::Constructor(_) => unsettled = true,
@@ -256,6 +264,9 @@ impl World for NoteWorld<'_> {
     }
 
     fn global(&mut self, site: Site, module: &str, name: &str) -> Made<Self> {
+        if self.uses.brief.is_some() {
+            return self.name_briefly(site, module, name);
+        }
         Ok(self.name(site, &cut(module), &cut(name)))
     }
 
@@ -266,6 +277,10 @@ impl World for NoteWorld<'_> {
             }
             return Err(Kind::StackGlobalType.into());
         };
+        if self.uses.brief.is_some() {
+            let found = self.entry_named(site, self.notes.str(module), self.notes.str(name));
+            return self.named_briefly(found);
+        }
         let module = cut(self.notes.str(module)).into_owned();
         let name = cut(self.notes.str(name)).into_owned();
         Ok(self.name(site, &module, &name))
@@ -277,6 +292,9 @@ impl World for NoteWorld<'_> {
         }
         let policy = self.policy;
         if let Some((module, name)) = policy.extension(code) {
+            if self.uses.brief.is_some() {
+                return self.name_briefly(site, module, name);
+            }
             return Ok(self.name(site, module, name));
         }
         self.uses
@@ -369,7 +387,7 @@ impl World for NoteWorld<'_> {
     fn persistent(&mut self, site: Site, id: Note) -> Made<Self> {
         self.settle(id);
         self.persistent_count += 1;
-        if self.persistent_ids.len() < SHOWN {
+        if self.persistent_ids.len() < SHOWN && self.uses.brief.is_none() {
             let shown = self.show(id);
             self.persistent_ids.push(shown);
         }

@@ -148,7 +148,8 @@ impl<'py> PyWorld<'_, 'py> {
             let state = state
                 .cast_exact::<PyDict>()
                 .map_err(|_| Kind::StateNotDict)?;
-            let Some(attributes) = instance.getattr_opt("__dict__")? else {
+            let name = pyo3::intern!(self.py, "__dict__");
+            let Some(attributes) = instance.getattr_opt(name)? else {
                 return Err(Kind::BadContainer(format!(
                     "state is a dict, and an instance of {} must be given slots only",
                     instance.get_type().name()?

@@ -209,7 +209,7 @@ impl<'py> PyWorld<'_, 'py> {
             return Ok(self.returned(member));
         }
         self.prepare(id)?;
-        self.settle(args)?;
+        let survey = self.settle(args)?;
         let resolved = self.resolve(id)?;
         let callable = resolved.object.bind(self.py).clone();
         if resolved.shape.is_enum
@@ -218,7 +218,7 @@ impl<'py> PyWorld<'_, 'py> {
             return super::native::enums::member(&callable, value.bound(self.py))
                 .map(|member| self.returned(member));
         }
-        let args = ffi::tuple(self.py, args, Survey::of(args))?;
+        let args = ffi::tuple(self.py, args, survey)?;
         let result = callable.call1(args.bound(self.py).cast::<PyTuple>().map_err(PyErr::from)?)?;
         Ok(self.returned(result))
     }
@@ -240,7 +240,7 @@ impl<'py> PyWorld<'_, 'py> {
     /// else is somebody else's.
     fn returned(&mut self, object: Bound<'py, PyAny>) -> Value {
         if let Some(id) = self.entry_of_type(object.get_type_ptr() as usize) {
-            return Value::new(object, Tag::Fresh, id.0);
+            return self.made(object, id);
         }
         let mutable = object.is_exact_instance_of::<pyo3::types::PyList>()
             || object.is_exact_instance_of::<PyDict>()

@@ -1,5 +1,8 @@
 //! How the policy sees Python objects: by exact type, and by what this stream made of them.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyComplex, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyFrozenSet,
@@ -9,10 +12,51 @@ use pyo3::types::{
 use super::ffi::{self, Tag, Value, Whole};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
-use crate::policy::{EntryId, Look, Meaning, View};
+use crate::policy::{EntryId, Form, Look, Meaning, View};
+
+/// The hash of an address, for tables of classes: no stream chooses where a class of the policy lies, and the keyed
+/// default takes a hundred instructions more, at every call.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct AddressHash(u64);
+
+impl Hasher for AddressHash {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.0 ^ address as u64).wrapping_mul(ODD);
+        // A table goes by the low bits and the highest seven.
+        self.0 = mixed ^ mixed >> 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A table from addresses.
+pub type AddressMap<V> = HashMap<usize, V, BuildHasherDefault<AddressHash>>;
 
 impl Look for PyWorld<'_, '_> {
     type Value = Value;
+
+    #[inline]
+    fn form(&self, value: &Value) -> Form {
+        match value.tag() {
+            Tag::Global => Form::Global,
+            Tag::Made | Tag::Fresh => Form::Made,
+            Tag::External => Form::Other,
+            Tag::Symbol => self.view(value).form(),
+            Tag::List => Form::List,
+            Tag::Dict => Form::Dict,
+            Tag::Set => Form::Set,
+            Tag::Plain | Tag::Free => form_of(value.bound(self.py)),
+        }
+    }
 
     fn view<'v>(&'v self, value: &'v Value) -> View<'v> {
         match value.tag() {
@@ -83,6 +127,20 @@ impl Look for PyWorld<'_, '_> {
         } else {
             false
         }
+    }
+
+    fn all_forms(&self, value: &Value, test: &mut dyn FnMut(Form) -> bool) -> bool {
+        if value.has_object()
+            && let Ok(tuple) = value.bound(self.py).cast_exact::<PyTuple>()
+        {
+            return tuple.iter_borrowed().all(|item| {
+                test(match plain_form(&item) {
+                    Some(form) => form,
+                    None => self.form(&self.classify(item.to_owned())),
+                })
+            });
+        }
+        self.all(value, &mut |view| test(view.form()))
     }
 
     fn timedelta(&self, value: &Value) -> Option<(i32, i32, i32)> {
@@ -242,6 +300,29 @@ fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {
     } else {
         View::Other
     }
+}
+
+/// The form of [`view_object`]: the type alone, no text decoded and no digit counted.
+fn form_of(object: &Bound<'_, PyAny>) -> Form {
+    plain_form(object).unwrap_or_else(|| view_object(object).form())
+}
+
+/// The form of what arguments mostly are.
+#[inline]
+fn plain_form(object: &Bound<'_, PyAny>) -> Option<Form> {
+    Some(if object.is_exact_instance_of::<PyString>() {
+        Form::Str
+    } else if object.is_exact_instance_of::<PyInt>() {
+        Form::Int
+    } else if object.is_exact_instance_of::<PyBytes>() {
+        Form::Bytes
+    } else if object.is_exact_instance_of::<PyTuple>() {
+        Form::Tuple
+    } else if object.is_none() {
+        Form::None
+    } else {
+        return None;
+    })
 }
 
 fn view_int(int: &Bound<'_, PyInt>) -> View<'static> {

@@ -155,7 +155,7 @@ pub enum Symbol {
 pub struct Desk {
     symbols: Vec<Symbol>,
     /// Entries by the address of a class that instances were made of.
-    types: HashMap<usize, EntryId>,
+    types: look::AddressMap<EntryId>,
     last_type: (usize, EntryId),
     /// What the calls in one step have met.
     met: native::direct::Met,
@@ -187,7 +187,7 @@ impl Default for Desk {
     fn default() -> Self {
         Self {
             symbols: Vec::new(),
-            types: HashMap::new(),
+            types: look::AddressMap::default(),
             last_type: NO_TYPE,
             met: native::direct::Met::default(),
             filled: None,
@@ -309,7 +309,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             .place(at, self.policy, &options, &self.desk.remembered)
     }
 
-    fn inspect_options(&self) -> inspect::Options {
+    pub(crate) fn inspect_options(&self) -> inspect::Options {
         inspect::Options {
             fix_imports: self.options.fix_imports,
             has_persistent_load: self.options.persistent_load.is_some(),

@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 use super::Fault;
 use crate::error::Kind;
 use crate::inspect::{self, Inspection, Seed};
-use crate::policy::Policy;
+use crate::policy::{EntryId, Policy};
 
 /// The first read of a declared length; each further one is twice as long.
 const CHUNK: u64 = 1 << 16;
@@ -30,6 +30,28 @@ pub enum Stream<'a, 'py> {
 }
 
 impl Stream<'_, '_> {
+    /// Whether the inspector lets the whole stream pass: the names that it mentions, or `None`.
+    pub(super) fn passes(
+        &self,
+        policy: &Policy,
+        options: &inspect::Options,
+        memo: &[(u64, Seed<'_>)],
+    ) -> Result<Option<Vec<EntryId>>, Fault> {
+        match self {
+            Self::Slice(data) => Ok(inspect::passes(data, policy, options, memo)),
+            Self::File(file) => {
+                let mut inspector = inspect::Inspector::new(policy, options);
+                let mut file = file.borrow_mut();
+                while let Some(need) = inspector.lacks(&file.seen) {
+                    if !file.look_ahead(need)? {
+                        break;
+                    }
+                }
+                Ok(inspect::passes(&file.seen, policy, options, memo))
+            }
+        }
+    }
+
     /// Runs the inspector over the whole stream.
     pub(super) fn inspect(
         &self,

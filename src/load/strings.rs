@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::ffi::{self, Value};
 use super::{Fault, PyWorld};
 use crate::machine::budget::{Budget, size};
+use crate::stream::atoms::Short;
 use crate::stream::text;
 
 /// Slots of the table; a power of two.
@@ -30,8 +31,9 @@ pub struct KeyTable {
 
 #[derive(Debug, Default)]
 struct Slot {
-    /// The hash of its bytes.
-    hash: usize,
+    /// Its first 16 bytes, zeros behind the last; up to 15 bytes they and the length say all.
+    word: u128,
+    length: usize,
     text: Value,
 }
 
@@ -42,7 +44,6 @@ impl KeyTable {
     }
 
     /// The str of an ASCII key.
-    #[inline]
     pub fn key(&mut self, py: Python<'_>, text: &[u8]) -> PyResult<Value> {
         let value = self.quick_key(py, text);
         if value.is_hole() {
@@ -52,33 +53,60 @@ impl KeyTable {
     }
 
     /// As [`KeyTable::key`]; a hole, and no exception, where that fails.
-    #[inline]
     pub fn quick_key(&mut self, py: Python<'_>, text: &[u8]) -> Value {
-        if text.len() > LONGEST || text.len() < 2 || self.misses > PATIENCE {
-            return ffi::quick_ascii(py, text);
+        let make = || ffi::quick_ascii(py, text);
+        if !(2..=LONGEST).contains(&text.len()) {
+            return make();
+        }
+        let mut word = [0; 16];
+        for (place, byte) in word.iter_mut().zip(text) {
+            *place = *byte;
+        }
+        let same = |found: &Value| text.len() < word.len() || ffi::ascii_bytes(found) == text;
+        self.find(u128::from_le_bytes(word), text.len(), same, make)
+    }
+
+    /// As [`KeyTable::quick_key`], of a key of 2 to 15 characters.
+    #[inline(always)]
+    pub fn short_key(&mut self, py: Python<'_>, text: Short) -> Value {
+        let make = || ffi::quick_short(py, text);
+        self.find(text.word(), text.length, |_| true, make)
+    }
+
+    #[inline(always)]
+    fn find(
+        &mut self,
+        word: u128,
+        length: usize,
+        same: impl Fn(&Value) -> bool,
+        make: impl Fn() -> Value,
+    ) -> Value {
+        if self.misses > PATIENCE {
+            return make();
         }
         if self.slots.is_empty() {
             self.slots.resize_with(SLOTS, Slot::default);
         }
-        let hash = hash(text);
-        let home = (hash % SLOTS) & !(WAYS - 1);
+        let home = hash(word, length) & (SLOTS - WAYS);
         let Some(slots) = self.slots.get_mut(home..home + WAYS) else {
-            return ffi::quick_ascii(py, text);
+            return make();
         };
         for slot in &*slots {
-            if slot.hash == hash && slot.text.has_object() && ffi::ascii_bytes(&slot.text) == text {
+            if slot.word == word && slot.length == length && same(&slot.text) {
                 return slot.text.share();
             }
         }
         self.misses += 1;
-        let value = ffi::quick_ascii(py, text);
-        // The first to come is the first to go.
-        slots.rotate_right(1);
-        if let Some(slot) = slots.first_mut() {
-            let text = value.share();
-            *slot = Slot { hash, text };
+        let text = make();
+        if !text.is_hole() {
+            // The first to come is the first to go.
+            slots.rotate_right(1);
+            if let Some(slot) = slots.first_mut() {
+                let text = text.share();
+                *slot = Slot { word, length, text };
+            }
         }
-        value
+        text
     }
 }
 
@@ -103,28 +131,12 @@ impl PyWorld<'_, '_> {
     }
 }
 
-/// A quick hash of 2 to 32 bytes, from words that may overlap; collisions only cost a miss.
+/// A quick hash; collisions only cost a miss.
 #[inline(always)]
-fn hash(text: &[u8]) -> usize {
+#[allow(clippy::cast_possible_truncation)] // the halves of a word
+fn hash(word: u128, length: usize) -> usize {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let length = text.len();
-    let mut hash = length as u64;
-    let mut mix = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
-    match (text.first_chunk::<8>(), text.first_chunk::<4>()) {
-        (Some(_), _) => {
-            let (words, _) = text.as_chunks::<8>();
-            for word in words {
-                mix(u64::from_le_bytes(*word));
-            }
-            mix(text
-                .last_chunk::<8>()
-                .map_or(0, |word| u64::from_le_bytes(*word)));
-        }
-        (None, Some(first)) => {
-            let last = text.last_chunk::<4>().unwrap_or(first);
-            mix(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
-        }
-        _ => text.iter().for_each(|byte| mix(u64::from(*byte))),
-    }
-    usize::try_from(hash >> 40).unwrap_or_default()
+    let (low, high) = (word as u64, (word >> 64) as u64);
+    let hash = (low ^ length as u64).wrapping_mul(FACTOR).rotate_left(29) ^ high;
+    (hash.wrapping_mul(FACTOR) >> 40) as usize
 }

@@ -2,6 +2,7 @@
 //! into the room that knows.
 
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Encoding, Fault, PyWorld};
@@ -11,7 +12,12 @@ use crate::machine::world::{Done, Made, Role, Site, World};
 use crate::stream::atoms::Short;
 use crate::stream::text;
 
-impl<'py> World for PyWorld<'_, 'py> {
+/// The text of a str without lone surrogates.
+fn str_of<'v>(value: &'v Bound<'_, PyAny>) -> Option<&'v str> {
+    value.cast::<PyString>().ok()?.to_str().ok()
+}
+
+impl World for PyWorld<'_, '_> {
     type Value = Value;
     type Fault = Fault;
 
@@ -111,11 +117,14 @@ impl<'py> World for PyWorld<'_, 'py> {
 
     #[inline(always)]
     fn quick_short(&mut self, budget: &mut Budget, text: Short, role: Role) -> Value {
-        if role == Role::Key || !text.is_ascii() || text.length < 2 {
+        if !text.is_ascii() || text.length < 2 {
             return self.quick_unicode(budget, text.bytes(), role);
         }
         if !budget.took(size::ASCII + text.length as u64) {
             return Value::default();
+        }
+        if role == Role::Key {
+            return self.desk.key_strings.short_key(self.py, text);
         }
         ffi::quick_short(self.py, text)
     }
@@ -248,15 +257,12 @@ impl<'py> World for PyWorld<'_, 'py> {
             return Err(Kind::StackGlobalType.into());
         }
         let (module, name) = (module.into_bound(self.py), name.into_bound(self.py));
-        let text = |value: &Bound<'py, PyAny>| {
-            value.extract::<String>().map_err(|_| Kind::StackGlobalType)
-        };
-        match (text(&module), text(&name)) {
-            (Ok(module), Ok(name)) => self.find_class(site, &module, &name),
+        match (str_of(&module), str_of(&name)) {
+            (Some(module), Some(name)) => self.find_class(site, module, name),
             _ if self.free || self.options.find_class.is_some() => {
                 self.find_raw(site, module, name)
             }
-            (Err(kind), _) | (_, Err(kind)) => Err(kind.into()),
+            _ => Err(Kind::StackGlobalType.into()),
         }
     }
 

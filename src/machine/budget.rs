@@ -113,19 +113,33 @@ pub mod size {
     /// A set's share of a table per entry.
     pub const SET_ITEM: u64 = 64;
     /// A str of UTF-8 that is not ASCII: its widest character decides the width of all.
+    #[inline]
     pub fn text(utf8: &[u8]) -> u64 {
+        let (characters, width) = characters(utf8);
+        TEXT + characters * width
+    }
+    /// Bytes whose characters a byte can count.
+    const BYTES_COUNTED: usize = 192;
+    /// The characters of UTF-8, and the bytes that each takes in a str.
+    pub fn characters(utf8: &[u8]) -> (u64, u64) {
         let mut characters = 0;
         let mut widest = 0;
-        for byte in utf8 {
-            characters += u64::from(byte & 0xc0 != 0x80);
-            widest = widest.max(*byte);
+        // Counted in bytes, and without a look at overflow, a chunk at a time: 1 instruction for a byte, and not 17.
+        for chunk in utf8.chunks(BYTES_COUNTED) {
+            let (mut starts, mut most) = (0u8, 0u8);
+            for byte in chunk {
+                starts = starts.wrapping_add(u8::from(byte & 0xc0 != 0x80));
+                most = most.max(*byte);
+            }
+            characters += u64::from(starts);
+            widest = widest.max(most);
         }
         let width = match widest {
             0..=0xc3 => 1,
             0xc4..=0xef => 2,
             _ => 4,
         };
-        TEXT + characters * width
+        (characters, width)
     }
     /// A reference: an item of a list or tuple, a slot of the memo.
     pub const REFERENCE: u64 = 16;

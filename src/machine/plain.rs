@@ -34,6 +34,9 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
         ticks: &mut u32,
     ) -> Done<W> {
+        if !reader.rest().first().is_some_and(|code| is_plain(*code)) {
+            return Ok(());
+        }
         let stand = self.plain(world, reader.rest(), reader.origin(), *ticks);
         reader.go_to(stand.rest);
         *ticks = stand.ticks;
@@ -291,6 +294,25 @@ impl<V: Default> Machine<V> {
         }
         behind
     }
+}
+
+/// Whether an instruction of this code may be plain data.
+#[inline(always)]
+fn is_plain(code: u8) -> bool {
+    atoms::is_atom(code)
+        || matches!(
+            code,
+            EMPTY_LIST
+                | EMPTY_DICT
+                | TUPLE1
+                | TUPLE2
+                | TUPLE3
+                | MARK
+                | APPEND
+                | APPENDS
+                | SETITEM
+                | SETITEMS
+        )
 }
 
 /// Whether a tuple is made to be called with: then it need not be made.

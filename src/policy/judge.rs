@@ -232,6 +232,7 @@ fn demand<V>(entry: &Entry, rights: Rights, attempt: &Attempt<'_, V>) -> Result<
     }
 }
 
+#[inline]
 fn judge_object<L: Look>(
     look: &L,
     entry: &Entry,

@@ -46,7 +46,7 @@ pub use error::PolicyError;
 pub use judge::{Attempt, Refusal};
 pub use plan::{Plan, Safe};
 pub use presets::Preset;
-pub use view::{Look, View};
+pub use view::{Form, Look, View};
 
 use spelling::NameMap;
 

@@ -54,10 +54,52 @@ pub enum View<'a> {
     Other,
 }
 
+/// What kind of value it is, and nothing of its content: most contracts ask no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// `None`.
+    None,
+    /// An exact `bool`.
+    Bool,
+    /// An exact `int` of any size.
+    Int,
+    /// An exact `float`.
+    Float,
+    /// An exact `complex`.
+    Complex,
+    /// An exact `str`, lone surrogates or not.
+    Str,
+    /// Exact `bytes`.
+    Bytes,
+    /// An exact `bytearray`.
+    ByteArray,
+    /// An exact `tuple`.
+    Tuple,
+    /// An exact `list`.
+    List,
+    /// An exact `dict`.
+    Dict,
+    /// An exact `set`.
+    Set,
+    /// An exact `frozenset`.
+    FrozenSet,
+    /// A name of this policy.
+    Global,
+    /// An instance that this stream made.
+    Made,
+    /// Anything else.
+    Other,
+}
+
 /// How a world shows its values to a contract.
 pub trait Look {
     /// A value of this world.
     type Value: Clone;
+
+    /// The kind of the value: that of [`Look::view`], where that costs more.
+    fn form(&self, v: &Self::Value) -> Form {
+        self.view(v).form()
+    }
 
     /// The value seen from outside.
     fn view<'v>(&'v self, v: &'v Self::Value) -> View<'v>;
@@ -71,6 +113,11 @@ pub trait Look {
     /// Whether `test` holds for every item of a tuple, list, set or frozenset,
     /// or every key and value of a dict. Not nested.
     fn all(&self, v: &Self::Value, test: &mut dyn FnMut(View<'_>) -> bool) -> bool;
+
+    /// As [`Look::all`], of forms.
+    fn all_forms(&self, v: &Self::Value, test: &mut dyn FnMut(Form) -> bool) -> bool {
+        self.all(v, &mut |view| test(view.form()))
+    }
 
     /// Days, seconds and microseconds of an exact `datetime.timedelta` made by
     /// this stream.
@@ -98,6 +145,28 @@ pub trait Look {
 }
 
 impl View<'_> {
+    /// The kind of value, without its content.
+    pub fn form(self) -> Form {
+        match self {
+            View::None => Form::None,
+            View::Bool(_) => Form::Bool,
+            View::Int(_) | View::BigInt { .. } => Form::Int,
+            View::Float(_) => Form::Float,
+            View::Complex => Form::Complex,
+            View::Str(_) | View::SurrogateStr => Form::Str,
+            View::Bytes(_) => Form::Bytes,
+            View::ByteArray(_) => Form::ByteArray,
+            View::Tuple(_) => Form::Tuple,
+            View::List(_) => Form::List,
+            View::Dict(_) => Form::Dict,
+            View::Set(_) => Form::Set,
+            View::FrozenSet(_) => Form::FrozenSet,
+            View::Global(_) => Form::Global,
+            View::Made(_) => Form::Made,
+            View::Constructor(_) | View::External | View::Other => Form::Other,
+        }
+    }
+
     /// What the value is, for messages: never its content, except a name's.
     pub fn describe(self) -> String {
         match self {

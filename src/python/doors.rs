@@ -1,5 +1,5 @@
 //! Doors for the tests: the opcode table and the decoder, to be compared with `pickletools`; and the inspector's verdict, to
-//! be compared with the loader's. `picklist.containers` looks through the decoder's at how a large file begins.
+//! be compared with the loader's; what a load spends on it. `picklist.containers` looks through the decoder's at how a large file begins.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::policy::{PyPolicy, default_policy};
 use crate::inspect;
 use crate::load::ffi;
+use crate::load::globals::inspected;
 use crate::load::run::Refusal;
 use crate::stream::opcode::OPCODES;
 use crate::stream::{Op, Reader, text};
@@ -25,6 +26,13 @@ pub fn _opcodes() -> Vec<(&'static str, u8, u8, &'static str)> {
 #[pyfunction]
 pub fn _ways(py: Python<'_>) -> PyResult<std::collections::BTreeMap<&'static str, bool>> {
     Ok(ffi::ways(py)?.into_iter().collect())
+}
+
+/// How often loads have had a whole stream inspected, and for how many nanoseconds: what `benches/share.py` divides by the
+/// time of the load. None but in a build with the feature `testing`.
+#[pyfunction]
+pub fn _inspected() -> Option<(u64, u64)> {
+    inspected().map(|[runs, nanoseconds]| (runs, nanoseconds))
 }
 
 /// The instructions of a pickle: name, argument and position, as `pickletools.genops` gives them.

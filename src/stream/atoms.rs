@@ -36,11 +36,23 @@ pub type Read<'a, T> = Option<(T, &'a [u8])>;
 /// foreseen, and a wrong guess costs more than the int.
 #[inline(always)]
 pub fn int(code: u8, rest: &[u8]) -> Read<'_, i64> {
-    let (word, _) = rest.split_first_chunk()?;
+    let Some((word, _)) = rest.split_first_chunk() else {
+        return last_int(code, rest);
+    };
     let word = u32::from_le_bytes(*word);
     let (width, mask) = *INTS.get(usize::from(code & 7))?;
     let value = (word & mask).cast_signed();
     Some((value.into(), rest.get(width..)?))
+}
+
+/// The same among the last bytes.
+#[inline(never)]
+fn last_int(code: u8, rest: &[u8]) -> Read<'_, i64> {
+    match (code, rest) {
+        (BININT1, [byte, rest @ ..]) => Some(((*byte).into(), rest)),
+        (BININT2, [low, high, rest @ ..]) => Some((u16::from_le_bytes([*low, *high]).into(), rest)),
+        _ => None,
+    }
 }
 
 /// By the lowest bits of J, K and M: bytes of the operand, and the bits that they are.
@@ -233,7 +245,6 @@ mod tests {
     fn what_is_not_whole_is_left_to_the_reader() {
         for data in [
             &b"K"[..],
-            b"K\x01..",
             b"M\x01",
             b"J\x01\0\0",
             b"G\0\0\0\0\0\0\0",

@@ -67,6 +67,13 @@ pub fn version_of(class: &Value) -> u32 {
     unsafe { (*class.object.cast::<ffi::PyTypeObject>()).tp_version_tag }
 }
 
+/// As [`version_of`], for a class that is no value of the stream.
+#[inline]
+pub fn version_of_class(class: &Bound<'_, PyType>) -> u32 {
+    // SAFETY: it is a class.
+    unsafe { (*class.as_type_ptr()).tp_version_tag }
+}
+
 /// The slots that decide how instances may be made and filled.
 #[derive(Debug, Clone, Copy)]
 pub struct Slots {

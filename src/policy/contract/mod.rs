@@ -21,7 +21,7 @@ pub use native::Native;
 pub(super) use native::judge;
 pub use numbers::SmallDecimal;
 
-use super::view::{Look, View, describe_all};
+use super::view::{Form, Look, View, describe_all};
 
 /// What an argument may be.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -72,33 +72,35 @@ impl Kind {
     /// Whether a value is of this kind, its items not looked at.
     fn admits_shape(&self, view: View<'_>) -> bool {
         match self {
-            Kind::None => matches!(view, View::None),
-            Kind::Bool => matches!(view, View::Bool(_)),
-            Kind::Int => matches!(view, View::Int(_) | View::BigInt { .. }),
-            Kind::Float => matches!(view, View::Float(_)),
-            Kind::Complex => matches!(view, View::Complex),
-            Kind::Str => matches!(view, View::Str(_) | View::SurrogateStr),
-            Kind::Bytes => matches!(view, View::Bytes(_)),
-            Kind::ByteArray => matches!(view, View::ByteArray(_)),
-            Kind::Tuple(_) => matches!(view, View::Tuple(_)),
-            Kind::List(_) => matches!(view, View::List(_)),
-            Kind::Dict(_) => matches!(view, View::Dict(_)),
-            Kind::Set(_) => matches!(view, View::Set(_)),
-            Kind::FrozenSet(_) => matches!(view, View::FrozenSet(_)),
-            Kind::Plain => !matches!(
-                view,
-                View::Global(_)
-                    | View::Constructor(_)
-                    | View::Made(_)
-                    | View::External
-                    | View::Other
-            ),
-            Kind::Instance => matches!(view, View::Made(_)),
-            Kind::Type => matches!(view, View::Global(_)),
-            Kind::Any => true,
             Kind::Text(text) => matches!(view, View::Str(s) if *s == **text),
             Kind::Number(number) => matches!(view, View::Int(n) if n == *number),
             Kind::Either(kinds) => kinds.iter().any(|kind| kind.admits_shape(view)),
+            kind => kind.admits_form(view.form()),
+        }
+    }
+
+    /// As [`Kind::admits_shape`], for kinds that say nothing of the content; no other admits a value by its form.
+    #[inline]
+    fn admits_form(&self, form: Form) -> bool {
+        match self {
+            Kind::None => form == Form::None,
+            Kind::Bool => form == Form::Bool,
+            Kind::Int => form == Form::Int,
+            Kind::Float => form == Form::Float,
+            Kind::Complex => form == Form::Complex,
+            Kind::Str => form == Form::Str,
+            Kind::Bytes => form == Form::Bytes,
+            Kind::ByteArray => form == Form::ByteArray,
+            Kind::Tuple(_) => form == Form::Tuple,
+            Kind::List(_) => form == Form::List,
+            Kind::Dict(_) => form == Form::Dict,
+            Kind::Set(_) => form == Form::Set,
+            Kind::FrozenSet(_) => form == Form::FrozenSet,
+            Kind::Plain => !matches!(form, Form::Global | Form::Made | Form::Other),
+            Kind::Instance => form == Form::Made,
+            Kind::Type => form == Form::Global,
+            Kind::Any => true,
+            Kind::Text(_) | Kind::Number(_) | Kind::Either(_) => false,
         }
     }
 
@@ -113,19 +115,41 @@ impl Kind {
         }
     }
 
+    #[inline]
     fn admits<L: Look>(&self, look: &L, value: &L::Value) -> bool {
+        match self {
+            Kind::Any => true,
+            Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Either(_)
+            | Kind::Tuple(Some(_))
+            | Kind::List(Some(_))
+            | Kind::Dict(Some(_))
+            | Kind::Set(Some(_))
+            | Kind::FrozenSet(Some(_)) => self.admits_content(look, value),
+            _ => self.admits_form(look.form(value)),
+        }
+    }
+
+    /// As [`Kind::admits`], for kinds that say something of the content.
+    fn admits_content<L: Look>(&self, look: &L, value: &L::Value) -> bool {
         match self {
             Kind::Either(kinds) => kinds.iter().any(|kind| kind.admits(look, value)),
             Kind::Tuple(Some(item))
             | Kind::List(Some(item))
             | Kind::Set(Some(item))
             | Kind::FrozenSet(Some(item)) => {
-                self.admits_shape(look.view(value))
-                    && look.all(value, &mut |view| item.admits_shape(view))
+                self.admits_form(look.form(value))
+                    && match **item {
+                        Kind::Text(_) | Kind::Number(_) | Kind::Either(_) => {
+                            look.all(value, &mut |view| item.admits_shape(view))
+                        }
+                        _ => look.all_forms(value, &mut |form| item.admits_form(form)),
+                    }
             }
             Kind::Dict(Some(pair)) => {
                 let (key, item) = &**pair;
-                self.admits_shape(look.view(value))
+                self.admits_form(look.form(value))
                     && look.pairs(value).iter().all(|(k, v)| {
                         key.admits_shape(look.view(k)) && item.admits_shape(look.view(v))
                     })
@@ -145,24 +169,31 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    fn admits<L: Look>(&self, look: &L, args: &[L::Value], kwargs: &[L::Value]) -> bool {
-        if args.len() < self.required.len() {
-            return false;
-        }
+    fn looks_inside(&self) -> bool {
         let positional = self.required.iter().chain(&self.optional);
-        let mut given = args.iter();
-        for (kind, arg) in positional.zip(given.by_ref()) {
-            if !kind.admits(look, arg) {
-                return false;
-            }
-        }
-        let taken = self.required.len().saturating_add(self.optional.len());
-        let rest_holds = args.iter().skip(taken).all(|arg| {
+        positional
+            .chain(&self.rest)
+            .chain(&self.keywords)
+            .any(Kind::looks_inside)
+    }
+
+    fn admits<L: Look>(&self, look: &L, args: &[L::Value], kwargs: &[L::Value]) -> bool {
+        let Some((first, more)) = args.split_at_checked(self.required.len()) else {
+            return false;
+        };
+        let (second, rest) = more.split_at(self.optional.len().min(more.len()));
+        let each = |kinds: &[Kind], args: &[L::Value]| {
+            let mut pairs = kinds.iter().zip(args);
+            pairs.all(|(kind, arg)| kind.admits(look, arg))
+        };
+        let rest_holds = || {
             self.rest
                 .as_ref()
-                .is_some_and(|kind| kind.admits(look, arg))
-        });
-        rest_holds
+                .is_some_and(|kind| rest.iter().all(|arg| kind.admits(look, arg)))
+        };
+        each(&self.required, first)
+            && each(&self.optional, second)
+            && (rest.is_empty() || rest_holds())
             && kwargs.chunks(2).all(|pair| match (pair, &self.keywords) {
                 ([key, value], Some(kind)) => {
                     matches!(look.view(key), View::Str(_)) && kind.admits(look, value)
@@ -177,33 +208,37 @@ impl Signature {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Contract {
     alternatives: Vec<Signature>,
+    /// Whether any of them looks at the items of a container: asked at every call.
+    looks_inside: bool,
 }
 
 impl Contract {
     /// Reads a contract from its text.
     pub fn parse(text: &str) -> Result<Contract, ContractError> {
-        let mut alternatives = parse::signatures(text)?;
+        Ok(Contract::of(parse::signatures(text)?))
+    }
+
+    fn of(mut alternatives: Vec<Signature>) -> Contract {
         alternatives.sort();
         alternatives.dedup();
-        Ok(Contract { alternatives })
+        Contract {
+            looks_inside: alternatives.iter().any(Signature::looks_inside),
+            alternatives,
+        }
     }
 
     /// `(*any, **any)`.
     pub fn anything() -> Contract {
-        Contract {
-            alternatives: vec![Signature {
-                rest: Some(Kind::Any),
-                keywords: Some(Kind::Any),
-                ..Signature::default()
-            }],
-        }
+        Contract::of(vec![Signature {
+            rest: Some(Kind::Any),
+            keywords: Some(Kind::Any),
+            ..Signature::default()
+        }])
     }
 
     /// `()`.
     pub fn no_arguments() -> Contract {
-        Contract {
-            alternatives: vec![Signature::default()],
-        }
+        Contract::of(vec![Signature::default()])
     }
 
     /// What either of the two allows.
@@ -211,20 +246,12 @@ impl Contract {
     pub fn union(&self, other: &Contract) -> Contract {
         let mut alternatives = self.alternatives.clone();
         alternatives.extend(other.alternatives.iter().cloned());
-        alternatives.sort();
-        alternatives.dedup();
-        Contract { alternatives }
+        Contract::of(alternatives)
     }
 
     /// Whether checking looks at every item of a container, and so costs its length.
     pub(super) fn looks_inside(&self) -> bool {
-        self.alternatives.iter().any(|signature| {
-            let positional = signature.required.iter().chain(&signature.optional);
-            positional
-                .chain(&signature.rest)
-                .chain(&signature.keywords)
-                .any(Kind::looks_inside)
-        })
+        self.looks_inside
     }
 
     /// Holds the arguments against the contract; `kwargs` is flattened key,
