@@ -142,7 +142,7 @@ fn slow(py: Python<'_>, made: Make) -> Make {
 
 /// Whether the way is open, once it was asked for.
 pub(super) fn learn_calendar(py: Python<'_>) -> PyResult<bool> {
-    HEADERS.learn(|| Headers::found(py))
+    HEADERS.learn(py, || Headers::found(py))
 }
 
 impl Headers {

@@ -52,7 +52,7 @@ pub fn decimal(py: Python<'_>, class: &Py<PyAny>, number: SmallDecimal) -> PyRes
 
 /// Whether the way is open, once it was asked for.
 pub(super) fn learn_decimals(py: Python<'_>) -> PyResult<bool> {
-    FOUND.learn(|| Layout::found(py))
+    FOUND.learn(py, || Layout::found(py))
 }
 
 impl Layout {

@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use super::layout;
@@ -38,16 +39,23 @@ impl<T> Late<T> {
         }
     }
 
-    /// Asks, where nobody has and ways may be open at all. Whether there is something now.
+    /// Asks, where nobody has and ways may be open at all. Whether there is something now. An interpreter in which the
+    /// test itself fails is not as expected; only what stops a program stops the load.
     #[cold]
-    pub fn learn(&self, find: impl FnOnce() -> PyResult<Option<T>>) -> PyResult<bool> {
+    pub fn learn(
+        &self,
+        py: Python<'_>,
+        find: impl FnOnce() -> PyResult<Option<T>>,
+    ) -> PyResult<bool> {
         // SAFETY: see `Sync`.
         let unasked = matches!(unsafe { &*self.0.get() }, Found::Unasked);
         if unasked && layout::is_open() {
             // Finding out may import, and so load: that load takes the slow way.
             self.put(Found::Closed);
-            if let Some(found) = find()? {
-                self.put(Found::Open(found));
+            match find() {
+                Ok(Some(found)) => self.put(Found::Open(found)),
+                Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
+                Ok(None) | Err(_) => {}
             }
         }
         Ok(self.get().is_some())

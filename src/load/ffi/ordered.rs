@@ -145,7 +145,7 @@ pub fn link(od: &Value, template: &Template) -> PyResult<()> {
 /// Whether the way is open, once it was asked for.
 #[cold]
 pub(super) fn learn_ordered(py: Python<'_>) -> PyResult<bool> {
-    FOUND.learn(|| {
+    FOUND.learn(py, || {
         let open = super::knows_dicts() && found_as_expected(py)?;
         Ok(open.then_some(()))
     })
