@@ -56,7 +56,7 @@ def test_a_caller_who_has_switched_it_off_finds_it_off() -> None:
 
 
 def runs_of(data: bytes) -> tuple[Any, list[int], list[int]]:
-    """Load; return the value, the generations collected during the load, and those up to a while behind it."""
+    """Load; return the value, the generations collected meanwhile, and those up to the end."""
     runs: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:

@@ -208,20 +208,26 @@ impl Value {
         !self.object.is_null()
     }
 
-    /// The object; `None` for a symbol, which has none.
+    /// The object.
+    ///
+    /// # Panics
+    /// For a symbol, which has none: callers ask [`Value::has_object`] or have resolved the value. Where one should not
+    /// have, this is an exception, not a crash.
     #[inline]
     pub fn bound<'v, 'py>(&'v self, _py: Python<'py>) -> &'v Bound<'py, PyAny> {
-        debug_assert!(self.has_object());
-        // SAFETY: `Bound<PyAny>` is a non-null pointer with the token as a zero-sized field; symbols never get here:
-        // callers ask `has_object` or have resolved the value.
+        assert!(self.has_object(), "a symbol has no object");
+        // SAFETY: `Bound<PyAny>` is a non-null pointer with the token as a zero-sized field.
         unsafe { &*ptr::from_ref(&self.object).cast::<Bound<'py, PyAny>>() }
     }
 
     /// The object, handed over.
+    ///
+    /// # Panics
+    /// As [`Value::bound`].
     #[inline]
     pub fn into_bound(mut self, py: Python<'_>) -> Bound<'_, PyAny> {
         let object = std::mem::replace(&mut self.object, ptr::null_mut());
-        debug_assert!(!object.is_null());
+        assert!(!object.is_null(), "a symbol has no object");
         // SAFETY: an owned, non-null reference, given up by `self`.
         unsafe { Bound::from_owned_ptr(py, object) }
     }
