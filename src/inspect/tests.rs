@@ -119,3 +119,33 @@ fn the_pure_rooms_know_no_python() {
     }
     assert!(files > 20);
 }
+
+#[test]
+fn short_text_stays_in_the_stream_however_it_is_read() {
+    let texts = [
+        "a",
+        "id",
+        "customer 17",
+        "fifteen letters",
+        "é",
+        "a longer text than that",
+    ];
+    let mut data = b"\x80\x04](".to_vec();
+    for text in texts {
+        data.extend_from_slice(&asm::text(text));
+        data.push(b'\x94');
+    }
+    data.extend_from_slice(b"e.");
+    let options = Options::default();
+    let mut world = NoteWorld::new(&data, Policy::plain(), &options);
+    let (root, _) = follow(&mut world, &mut Machine::default(), &[]).unwrap();
+    let items = world.notes.items(root.node().unwrap(), note::Part::Items);
+    let found: Vec<&str> = items
+        .map(|item| match item {
+            Note::Str(text) => world.notes.str(text),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(found, texts);
+    assert!(world.notes.texts.is_empty());
+}

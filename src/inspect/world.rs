@@ -84,6 +84,7 @@ impl<'d> NoteWorld<'d> {
 impl World for NoteWorld<'_> {
     type Value = Note;
     type Fault = Stop;
+    const KNOWS_PLACES: bool = true;
 
     #[inline(always)]
     fn is_hole(value: &Note) -> bool {

@@ -66,8 +66,8 @@ impl<V: Default> Machine<V> {
                 BINGET => self.get_atom(world, atoms::uint1(operand)),
                 LONG_BINGET => self.get_atom(world, atoms::uint4(operand)),
                 SHORT_BINUNICODE => match atoms::short(operand) {
-                    Some(text) => self.short_atom(world, text),
-                    None => self.unicode_atom(world, atoms::bytes1(operand)),
+                    Some(text) if !W::KNOWS_PLACES => self.short_atom(world, text),
+                    _ => self.unicode_atom(world, atoms::bytes1(operand)),
                 },
                 BINUNICODE => self.unicode_atom(world, atoms::bytes4(operand)),
                 SHORT_BINBYTES => self.bytes_atom(world, atoms::bytes1(operand)),

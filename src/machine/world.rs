@@ -41,6 +41,8 @@ pub trait World {
     type Value: Default;
     /// What a method fails with.
     type Fault: From<Kind>;
+    /// Whether text is known by its place in the stream, so that it may not be handed over as a copy.
+    const KNOWS_PLACES: bool = false;
 
     /// Whether a memo slot is empty.
     fn is_hole(value: &Self::Value) -> bool;
