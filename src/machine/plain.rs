@@ -63,8 +63,7 @@ impl<V: Default> Machine<V> {
                 BINFLOAT => self.float_atom(world, atoms::float8(operand)),
                 NONE => (world.none(), operand),
                 NEWTRUE | NEWFALSE => (world.bool(*code == NEWTRUE), operand),
-                BINGET => self.get_atom(world, atoms::uint1(operand)),
-                LONG_BINGET => self.get_atom(world, atoms::uint4(operand)),
+                BINGET | LONG_BINGET => self.get_atom(world, atoms::index(*code, operand)),
                 SHORT_BINUNICODE => match atoms::short(operand) {
                     Some(text) if !W::KNOWS_PLACES => self.short_atom(world, text),
                     _ => self.unicode_atom(world, atoms::bytes1(operand)),

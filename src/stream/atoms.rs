@@ -119,18 +119,32 @@ pub fn short(rest: &[u8]) -> Read<'_, Short> {
     Some((Short { all, length }, rest.get(length..)?))
 }
 
-/// BINGET's operand.
+/// The operand of BINGET or LONG_BINGET, one way for the two as well.
 #[inline(always)]
-pub fn uint1(rest: &[u8]) -> Read<'_, i64> {
-    let (byte, rest) = rest.split_first()?;
-    Some(((*byte).into(), rest))
+pub fn index(code: u8, rest: &[u8]) -> Read<'_, i64> {
+    let Some((word, _)) = rest.split_first_chunk() else {
+        return last_index(code, rest);
+    };
+    let word = u32::from_le_bytes(*word);
+    let long = code == LONG_BINGET;
+    let (width, mask) = if long { (4, u32::MAX) } else { (1, 0xff) };
+    Some(((word & mask).into(), rest.get(width..)?))
 }
 
-/// LONG_BINGET's operand.
+/// The same among the last bytes.
+#[inline(never)]
+fn last_index(code: u8, rest: &[u8]) -> Read<'_, i64> {
+    match (code, rest) {
+        (BINGET, [byte, rest @ ..]) => Some(((*byte).into(), rest)),
+        _ => None,
+    }
+}
+
+/// BINUNICODE's length.
 #[inline(always)]
-pub fn uint4(rest: &[u8]) -> Read<'_, i64> {
+fn uint4(rest: &[u8]) -> Read<'_, u32> {
     let (bytes, rest) = rest.split_first_chunk()?;
-    Some((u32::from_le_bytes(*bytes).into(), rest))
+    Some((u32::from_le_bytes(*bytes), rest))
 }
 
 /// BINFLOAT's operand.
@@ -198,8 +212,7 @@ mod tests {
             BINFLOAT => float8(rest).map(|(v, r)| (format!("{v}"), r))?,
             NONE => ("None".into(), rest),
             NEWTRUE | NEWFALSE => (format!("{}", *code == NEWTRUE), rest),
-            BINGET => uint1(rest).map(|(v, r)| (format!("at {v}"), r))?,
-            LONG_BINGET => uint4(rest).map(|(v, r)| (format!("at {v}"), r))?,
+            BINGET | LONG_BINGET => index(*code, rest).map(|(v, r)| (format!("at {v}"), r))?,
             BINUNICODE => bytes4(rest).map(|(v, r)| (format!("{v:?}"), r))?,
             _ => {
                 let (bytes, behind) = bytes1(rest)?;
