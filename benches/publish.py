@@ -30,6 +30,7 @@ the machine; the ratios do much less.
 - Cold rows get another payload at every load. Rows of classes, and those of numpy, pandas and
   scikit-learn, run under exact lists of the names they need; the whole stream is then checked
   before any of their code runs, and that is timed too.
+- Which rows stay low, and why: [profile.md](profile.md).
 
 ![ratios](speed.svg)
 """
