@@ -214,14 +214,11 @@ impl PyWorld<'_, '_> {
                     return Ok(());
                 }
                 self.judge(id, attempt)?;
-                if !self.policy.entry(id).runs_code() {
-                    self.desk.filled = filled;
-                }
                 if self.policy.entry(id).runs_code() {
-                    self.ensure_checked()
-                } else {
-                    Ok(())
+                    return self.ensure_checked();
                 }
+                self.desk.filled = filled;
+                Ok(())
             }
             _ if self.free && target.has_object() => Ok(()),
             Tag::Free => Ok(()),

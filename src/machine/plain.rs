@@ -115,30 +115,21 @@ impl<V: Default> Machine<V> {
         Stand { rest, ticks, done }
     }
 
-    /// Whether the last mark is one of a state dict that was put off.
+    /// Whether a state dict was put off, whose items an opcode might take.
     #[inline(always)]
     fn defers(&self) -> bool {
-        self.deferred.last().is_some()
+        !self.deferred.is_empty()
     }
 
     /// APPEND, APPENDS, SETITEM, SETITEMS. A function of its own, to leave the loop its registers.
     #[inline(never)]
     fn fill<W: World<Value = V>>(&mut self, world: &mut W, site: Site) -> Done<W> {
         match site.code {
-            APPENDS => {
-                let from = self.pop_mark()?;
-                self.extend(world, site, from)
-            }
-            SETITEMS => {
-                let from = self.pop_mark()?;
-                self.set_items(world, site, from)
-            }
-            APPEND => {
-                let from = self.top(1)?;
-                self.extend(world, site, from)
-            }
+            APPEND => self.load_append(world, site),
+            APPENDS => self.load_appends(world, site),
+            SETITEM => self.load_setitem(world, site),
             _ => {
-                let from = self.top(2)?;
+                let from = self.pop_mark()?;
                 self.set_items(world, site, from)
             }
         }
