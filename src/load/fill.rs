@@ -37,14 +37,24 @@ impl PyWorld<'_, '_> {
         if depth > dict.depth() {
             dict.set_depth(depth);
         }
-        for pair in pairs.chunks_exact(2) {
-            let [key, value] = pair else { continue };
+        let tracked = survey.tracked();
+        let mut rest = pairs;
+        self.took_all = true;
+        loop {
+            let taken = ffi::dict_take(dict, rest, tracked);
+            let left = rest.split_at_mut_checked(2 * taken);
+            let Some(([key, value], left)) =
+                left.and_then(|(_, left)| left.split_first_chunk_mut())
+            else {
+                return Ok(());
+            };
+            self.took_all = false;
             if !key.is_free_key() {
                 self.price(budget, dict, key)?;
             }
             ffi::dict_set(self.py, dict, key, value).map_err(|error| self.unhashable(error))?;
+            rest = left;
         }
-        Ok(())
     }
 
     /// Adds items to an exact set, or to a frozenset that nobody has seen.
@@ -59,13 +69,19 @@ impl PyWorld<'_, '_> {
         if depth > set.depth() {
             set.set_depth(depth);
         }
-        for item in items {
+        let mut rest = items;
+        loop {
+            let taken = ffi::set_take(set, rest);
+            let left = rest.split_at_mut_checked(taken);
+            let Some((item, left)) = left.and_then(|(_, left)| left.split_first_mut()) else {
+                return Ok(());
+            };
             if !item.is_free_key() {
                 self.price(budget, set, item)?;
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
+            rest = left;
         }
-        Ok(())
     }
 
     /// A key that cannot be hashed is the stream's fault, unless a user's own `__hash__` said so.

@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use super::api;
 use super::ints::{self, Ints};
 use super::scalars::{self, BYTES_WORDS};
+use super::table::Tables;
 use super::text::{self, ASCII_WORDS, Headers};
 use super::value::{Make, Value};
 
@@ -52,6 +53,10 @@ pub struct Layout {
     pub characters: [Kept; CHARACTERS],
     /// Whether the values of a dict stand where [`super::template`] looks for them.
     dicts: bool,
+    /// The tables of dicts, where they can be filled.
+    pub tables: Option<Tables>,
+    /// Whether sets can be filled.
+    pub sets: Option<()>,
     /// Whether the processor can read UTF-8 in vectors, which has nothing to do with objects.
     pub vectors: bool,
     /// Whether all is closed for the sake of a reference tracer.
@@ -69,6 +74,8 @@ const CLOSED: Layout = Layout {
     small: [None; KEPT],
     characters: [None; CHARACTERS],
     dicts: false,
+    tables: None,
+    sets: None,
     vectors: false,
     #[cfg(Py_3_13)]
     traced: false,
@@ -99,7 +106,7 @@ fn install(place: &Place, layout: &Layout) {
 
 /// The ways that are open, by name; text is wide where it takes four bytes a character. Those that are looked for when
 /// they are first needed are looked for now.
-pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 13]> {
+pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 15]> {
     let layout = layout();
     let [one, two, four] = layout.texts.map(|header| header.is_some());
     Ok([
@@ -112,6 +119,8 @@ pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 13]> {
         ("small", layout.small.iter().all(Option::is_some)),
         ("characters", layout.characters.iter().all(Option::is_some)),
         ("dicts", layout.dicts),
+        ("tables", layout.tables.is_some()),
+        ("sets", layout.sets.is_some()),
         ("calendar", super::calendar::learn_calendar(py)?),
         ("decimals", super::decimals::learn_decimals(py)?),
         ("ordered", super::ordered::learn_ordered(py)?),
@@ -233,6 +242,10 @@ fn prove(py: Python<'_>, found: &mut Layout) -> PyResult<()> {
         }
     }
     found.dicts = super::template::found_as_expected(py)?;
+    if found.dicts {
+        found.tables = super::table::learn(py)?;
+    }
+    found.sets = super::sets::found_as_expected(py)?.then_some(());
     Ok(())
 }
 

@@ -18,7 +18,9 @@ mod layout;
 mod measure;
 mod ordered;
 mod scalars;
+mod sets;
 mod shared;
+mod table;
 mod template;
 mod text;
 mod value;
@@ -36,7 +38,9 @@ pub use ints::{int, long, quick_int};
 pub use layout::{heed_tracer, knows_dicts, learn, ways};
 pub use ordered::{is_ordered, is_ordered_class, link, ordered_dict, ordered_set, takes_template};
 pub use scalars::{bool, bytearray, bytes, float, is_plain, none, quick_bytes, quick_float};
+pub use sets::set_take;
 pub use shared::*;
+pub use table::dict_take;
 pub use template::Template;
 pub use text::{
     Text, ascii, ascii_bytes, character_bytes, intern, latin1, latin1_text, quick_ascii,

@@ -8,28 +8,14 @@
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
+use super::table::{ALL_STR, Keys, copy_table};
 use super::value::{Survey, Value, raised};
 
 /// Longest key of a template, in characters: templates outlive the load that made them.
 const LONGEST_KEY: isize = 64;
 
-/// A dict's table of keys: what `CPython` 3.11 to 3.15 have in front of the index.
-#[repr(C)]
-struct Keys {
-    references: isize,
-    log2_size: u8,
-    log2_index_bytes: u8,
-    kind: u8,
-    version: u32,
-    usable: isize,
-    entries: isize,
-}
-
 /// Logarithm of the bytes of the index of the largest template's table.
 const LARGEST_INDEX: u8 = 7;
-/// The kind of a table whose keys are all str.
-const ALL_STR: u8 = 1;
-
 /// An entry of such a table.
 #[repr(C)]
 struct Entry {
@@ -95,6 +81,9 @@ impl Template {
         pairs: &mut [Value],
         tracked: bool,
     ) -> PyResult<bool> {
+        if copy_table(dict, table_of(&self.dict).0.cast(), pairs, tracked) {
+            return Ok(true);
+        }
         // SAFETY: live dicts.
         if unsafe { ffi::PyDict_Update(dict.object, self.dict.object) } < 0 {
             return Err(raised(py));

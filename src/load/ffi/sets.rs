@@ -1,0 +1,191 @@
+//! Sets and frozensets, filled with a batch of items at once.
+//!
+//! As [`super::table`] does for dicts: references are moved into the slots where `set_add_entry` of `Objects/setobject.c`
+//! would have put them. An item with the hash of another one, or after which the table would grow, is left to
+//! `PySet_Add`, so that nothing is compared and nothing allocated here. The fields are those of the public header; the
+//! way is open only where [`found_as_expected`] has found them there.
+
+use std::ptr;
+
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+
+use super::layout::layout;
+use super::table::hash_of;
+use super::value::Value;
+
+/// Slots behind the first that are looked at before the hash is shifted.
+const LINEAR_PROBES: usize = 9;
+/// By how much.
+const SHIFT: u32 = 5;
+/// References to a set that is still in nobody's hands: the stack's and the memo's.
+const OURS: isize = 2;
+/// Slots of a set's own table.
+const FEW: usize = 8;
+
+/// An item and its hash.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Entry {
+    key: *mut PyObject,
+    hash: usize,
+}
+
+/// `PySetObject` of `cpython/setobject.h`.
+#[repr(C)]
+struct Set {
+    object: PyObject,
+    /// Slots that have been taken, and items.
+    fill: isize,
+    used: isize,
+    mask: isize,
+    table: *mut Entry,
+    /// A frozenset's, -1 before it is asked for.
+    hash: isize,
+    finger: isize,
+    few: [Entry; FEW],
+    references: *mut PyObject,
+}
+
+/// Moves items into an exact set, or into a frozenset that nobody has seen: as many of the first ones as need neither a
+/// comparison nor a larger table, nor another way to be hashed. Holes are left of them.
+#[inline(always)]
+pub fn set_take(set: &Value, items: &mut [Value]) -> usize {
+    if layout().sets.is_none() {
+        return 0;
+    }
+    take(set, items)
+}
+
+#[inline(never)]
+fn take(set: &Value, items: &mut [Value]) -> usize {
+    // SAFETY: a live object.
+    if unsafe { ffi::Py_REFCNT(set.object) } > OURS {
+        return 0;
+    }
+    // SAFETY: a set or a frozenset; with the GIL held nobody else looks at its fields.
+    let set = unsafe { &mut *set.object.cast::<Set>() };
+    if set.fill != set.used || set.hash != -1 {
+        // Something was removed, or it has been looked at.
+        return 0;
+    }
+    let mask = set.mask.unsigned_abs();
+    // So many fit before the table grows, that is while fill * 5 < mask * 3.
+    let room = ((mask * 3).div_ceil(5) - 1).saturating_sub(set.fill.unsigned_abs());
+    let mut taken = 0;
+    for item in items.iter_mut().take(room) {
+        let Some(hash) = hash_of::<false>(item) else {
+            break;
+        };
+        // SAFETY: a table with that mask, one slot of which is free.
+        let slot = unsafe { free_slot(set.table, mask, hash) };
+        if slot.is_null() {
+            break;
+        }
+        let key = item.take_object();
+        // SAFETY: a slot of the table.
+        unsafe { slot.write(Entry { key, hash }) };
+        taken += 1;
+    }
+    set.fill += taken;
+    set.used += taken;
+    taken.unsigned_abs()
+}
+
+/// The slot for an item of this hash; null where there may be an equal one.
+///
+/// # Safety
+/// The table has `mask + 1` slots, one of them free, and none of a removed item.
+#[inline(always)]
+unsafe fn free_slot(table: *mut Entry, mask: usize, hash: usize) -> *mut Entry {
+    let (mut at, mut rest) = (hash & mask, hash);
+    loop {
+        let probes = if at + LINEAR_PROBES <= mask {
+            LINEAR_PROBES
+        } else {
+            0
+        };
+        for near in at..=at + probes {
+            // SAFETY: within the table, for the mask.
+            let slot = unsafe { table.add(near) };
+            // SAFETY: as above.
+            let entry = unsafe { slot.read() };
+            if entry.key.is_null() {
+                return slot;
+            }
+            if entry.hash == hash {
+                return ptr::null_mut();
+            }
+        }
+        rest >>= SHIFT;
+        at = at.wrapping_mul(5).wrapping_add(rest + 1) & mask;
+    }
+}
+
+/// Whether sets are as written above: looked at in what the interpreter makes, then in what is made here.
+pub(super) fn found_as_expected(py: Python<'_>) -> PyResult<bool> {
+    let class = &raw const ffi::PySet_Type;
+    // SAFETY: a live type.
+    let size = unsafe { (*class).tp_basicsize };
+    if size.unsigned_abs() != size_of::<Set>() {
+        return Ok(false);
+    }
+    let empty = super::set(py)?;
+    let at = empty.object.cast::<Set>();
+    // SAFETY: as large as that; words have no invalid bits.
+    let set = unsafe { &*at };
+    if (set.fill, set.used, set.mask, set.hash) != (0, 0, 7, -1)
+        || set.table.cast_const() != set.few.as_ptr()
+        || !set.references.is_null()
+    {
+        return Ok(false);
+    }
+    let text = |number: i64| super::ascii(py, format!("key {number}").as_bytes());
+    let int = |number: i64| super::int(py, number * 77 - 1000);
+    for count in [1, 4, 5, 18, 19, 80] {
+        let texts = (0..count).map(text).collect::<PyResult<Vec<_>>>()?;
+        let ints = (0..count).map(int).collect::<PyResult<Vec<_>>>()?;
+        if !serves(py, &texts)? || !serves(py, &ints)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a set and a frozenset filled with such items are what the interpreter makes of them, and usable after.
+fn serves(py: Python<'_>, items: &[Value]) -> PyResult<bool> {
+    let ours = [super::set(py)?, super::frozenset(py)?];
+    let theirs = [super::set(py)?, super::frozenset(py)?];
+    let size_of = py.import("sys")?.getattr("getsizeof")?;
+    let same = |ours: &Value, theirs: &Value| -> PyResult<bool> {
+        let (ours, theirs) = (ours.bound(py), theirs.bound(py));
+        Ok(ours.eq(theirs)?
+            && ours.repr()?.to_cow()? == theirs.repr()?.to_cow()?
+            && size_of.call1((ours,))?.eq(size_of.call1((theirs,))?)?)
+    };
+    let mut all_same = true;
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        for item in items {
+            super::set_add(py, theirs, item)?;
+        }
+        let mut items = items.to_vec();
+        let mut rest = items.as_mut_slice();
+        while let taken = take(ours, rest)
+            && let Some((_, left)) = rest.split_at_mut_checked(taken)
+            && let Some((item, left)) = left.split_first_mut()
+        {
+            super::set_add(py, ours, item)?;
+            rest = left;
+        }
+        all_same &= same(ours, theirs)?;
+    }
+    let [ours, _] = ours;
+    let [theirs, _] = theirs;
+    for set in [&ours, &theirs] {
+        set.bound(py).call_method0("pop")?;
+        set.bound(py).call_method1("add", ("another",))?;
+        set.bound(py)
+            .call_method1("discard", (&items[0].bound(py),))?;
+    }
+    Ok(all_same && same(&ours, &theirs)?)
+}
