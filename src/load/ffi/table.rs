@@ -15,6 +15,7 @@ use std::ptr;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
+use super::hash::str_hash;
 use super::layout::layout;
 use super::value::{FREE_KEY, TRACKED, Value};
 
@@ -231,19 +232,14 @@ pub(super) fn prefetch<T>(place: *const T) {
 /// The hash of a key that a table of this kind takes here, and `None` of any other.
 #[inline(always)]
 pub(super) fn hash_of<const STR: bool>(key: &Value) -> Option<usize> {
-    let hash = if key.is_str() {
-        // SAFETY: an exact str.
-        match unsafe { (*key.object.cast::<ffi::PyASCIIObject>()).hash } {
-            // SAFETY: an exact str, whose hash cannot fail.
-            -1 => unsafe { ffi::PyObject_Hash(key.object) },
-            known => known,
-        }
-    } else if !STR && key.info & FREE_KEY != 0 {
-        // SAFETY: an exact int, whose hash cannot fail.
-        unsafe { ffi::PyObject_Hash(key.object) }
-    } else {
+    if key.is_str() {
+        return Some(str_hash(key));
+    }
+    if STR || key.info & FREE_KEY == 0 {
         return None;
-    };
+    }
+    // SAFETY: an exact int, whose hash cannot fail.
+    let hash = unsafe { ffi::PyObject_Hash(key.object) };
     Some(hash.cast_unsigned())
 }
 
@@ -269,9 +265,8 @@ unsafe fn hash_in<const STR: bool>(entry: *const usize) -> usize {
 #[inline(always)]
 pub fn dict_take(dict: &Value, pairs: &mut [Value], tracked: bool) -> usize {
     match &layout().tables {
-        // One pair is as quickly set.
-        Some(tables) if pairs.len() > 2 => take(tables, dict, pairs, tracked),
-        _ => 0,
+        Some(tables) => take(tables, dict, pairs, tracked),
+        None => 0,
     }
 }
 

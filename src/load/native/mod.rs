@@ -10,7 +10,7 @@ mod numbers;
 mod text;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyFrozenSet, PyTuple, PyType};
 
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Fault, PyWorld};
@@ -70,6 +70,12 @@ impl<'py> PyWorld<'_, 'py> {
         self.prepare(id)?;
         self.settle(args)?;
         let native = self.policy.entry(id).meaning;
+        if let ([items], Meaning::Native(Native::Set)) = (&*args, native)
+            && items.tag() == Tag::List
+            && ffi::are_free_keys(items)
+        {
+            return self.set_of_atoms(budget, id, items);
+        }
         for arg in args.iter() {
             self.charge_copy(budget, arg)?;
             match native {
@@ -89,6 +95,15 @@ impl<'py> PyWorld<'_, 'py> {
         };
         let object = object.map_err(|error| self.bad_keys(native, error))?;
         Ok(self.native_value(id, object))
+    }
+
+    /// `set(list)` and `frozenset(list)` of what costs nothing to hash, without the call.
+    fn set_of_atoms(&mut self, budget: &mut Budget, id: EntryId, items: &Value) -> Made<Self> {
+        self.charge_copy(budget, items)?;
+        let frozen = self.class(id)?.is(self.py.get_type::<PyFrozenSet>());
+        let mut set = ffi::set_of(self.py, frozen, items)?;
+        set.set_tag(if frozen { Tag::Plain } else { Tag::Set });
+        Ok(set)
     }
 
     /// A value of a native type, with the provenance its kind has.
