@@ -18,6 +18,7 @@ mod layout;
 #[cfg(target_arch = "x86_64")]
 mod measure;
 mod ordered;
+mod probing;
 mod scalars;
 mod sets;
 mod shared;

@@ -11,7 +11,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
 use super::layout::layout;
-use super::table::{AHEAD, hash_of, prefetch};
+use super::probing::{AHEAD, hash_of, prefetch};
 use super::value::{FREE_KEY, Make, Value};
 use crate::machine::hashing;
 

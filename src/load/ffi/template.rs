@@ -8,7 +8,8 @@
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
-use super::table::{ALL_STR, Keys, copy_table};
+use super::probing::{ALL_STR, Keys};
+use super::table::copy_table;
 use super::value::{Survey, Value, raised};
 
 /// Longest key of a template, in characters: templates outlive the load that made them.
