@@ -278,6 +278,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     #[cold]
     pub(super) fn ensure_checked(&mut self) -> Done<Self> {
         self.collector.resume();
+        self.arenas.give_back();
         while !self.checked {
             let named = self.pass()?;
             let unsettled: Vec<_> = named

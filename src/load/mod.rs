@@ -239,6 +239,8 @@ pub struct PyWorld<'a, 'py> {
     stream: Stream<'a, 'py>,
     /// Paused until foreign code could run.
     collector: ffi::Collector,
+    /// In huge pages until then.
+    arenas: ffi::Arenas,
     /// Whether the items of the last call were all moved into a container.
     took_all: bool,
     desk: &'a mut Desk,
@@ -272,6 +274,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             checked,
             stream,
             collector: ffi::Collector::default(),
+            arenas: ffi::Arenas::default(),
             took_all: false,
             desk,
         }
@@ -283,6 +286,16 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         if bytes > LONG_ENOUGH_TO_PAUSE && !self.checked {
             self.collector.pause(self.py);
         }
+    }
+
+    /// Prepares for what a long stream makes. Whether the world wants to be asked early whether to go on.
+    #[cold]
+    pub fn expect_much(&mut self) -> PyResult<bool> {
+        let early = self.collector.expect_much(self.py)?;
+        if !self.checked {
+            self.arenas.take(self.py);
+        }
+        Ok(early)
     }
 
     /// Notes what is in the memo before the stream begins, for the inspector.

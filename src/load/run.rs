@@ -17,9 +17,9 @@ use crate::machine::{Failure, Machine};
 use crate::policy::Policy;
 use crate::stream::Reader;
 
-/// Bytes of a pickle whose first container is worth making old before it is filled.
+/// Bytes of a pickle whose objects are so many that the collector and the pages they lie in are worth a thought.
 const LONG: usize = 1 << 18;
-/// Instructions after which that is done.
+/// Instructions after which what is young is made older, where that is done on the way.
 const EARLY: u32 = 1 << 11;
 
 /// Why a load failed.
@@ -61,11 +61,6 @@ pub fn load_slice<'py>(
     machine.budget_mut().see(data.len() as u64);
     machine.forget_memo();
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
-    world.pause_collector(data.len());
-    if data.len() >= LONG {
-        world.collector.will_age();
-        machine.tick_early(EARLY);
-    }
     let outcome = run_slice(data, machine, &mut world);
     machine.clear();
     // Not `map_err`: a refusal is large, and room for it would be copied where there is none (13 ns of a small load).
@@ -89,6 +84,10 @@ fn run_slice<'a, 'py>(
     machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
+    if data.len() >= LONG && world.expect_much()? {
+        machine.tick_early(EARLY);
+    }
+    world.pause_collector(data.len());
     let bytes = data.len() as u64;
     machine
         .budget()

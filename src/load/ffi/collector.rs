@@ -10,29 +10,42 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::generations::{learn_generations, settle};
+
 /// Whether a load has paused the collector.
 #[derive(Debug, Default)]
 pub struct Collector {
     paused: bool,
-    /// Whether what is young shall be made older.
+    /// Whether what is young shall be made older soon.
     ages: bool,
+    /// Whether what was made shall be put where a collection would leave it.
+    settles: bool,
 }
 
 impl Collector {
     /// Pauses the collector, if it runs. On a free-threaded build it is everybody's, so it is left alone.
     #[inline]
     pub fn pause(&mut self, _py: Python<'_>) {
-        // SAFETY: attached.
-        if cfg!(not(Py_GIL_DISABLED)) && !self.paused && unsafe { ffi::PyGC_IsEnabled() } != 0 {
+        if cfg!(not(Py_GIL_DISABLED)) && !self.paused && is_enabled() {
             // SAFETY: attached.
             unsafe { ffi::PyGC_Disable() };
             self.paused = true;
         }
     }
 
-    /// Has [`Collector::age`] do what it does.
-    pub fn will_age(&mut self) {
-        self.ages = self.paused;
+    /// Prepares for many new objects, before anything is paused. Where the generations are known, what is young before
+    /// the load is collected now, as it would be by then; what the load makes is put behind it (see
+    /// [`generations`](super::generations)). Elsewhere [`Collector::age`] shall do what it does. Whether it shall.
+    pub fn expect_much(&mut self, py: Python<'_>) -> PyResult<bool> {
+        if cfg!(Py_GIL_DISABLED) || !is_enabled() {
+            return Ok(false);
+        }
+        self.settles = learn_generations(py)?;
+        self.ages = !self.settles;
+        if self.settles {
+            collect_young(py)?;
+        }
+        Ok(self.ages)
     }
 
     /// Makes what is young older, once: a list that a long stream begins with and goes on filling is then not visited,
@@ -40,9 +53,8 @@ impl Collector {
     /// collection included). Few containers are there yet, so this takes microseconds. To be called while the collector
     /// is not paused: what it finds may have finalizers.
     pub fn age(&mut self, py: Python<'_>) -> PyResult<()> {
-        static COLLECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         if std::mem::take(&mut self.ages) {
-            COLLECT.import(py, "gc", "collect")?.call1((0,))?;
+            collect_young(py)?;
         }
         Ok(())
     }
@@ -51,6 +63,9 @@ impl Collector {
     #[inline]
     pub fn resume(&mut self) -> bool {
         if self.paused {
+            if self.settles {
+                settle();
+            }
             // SAFETY: attached, as at the pause: loads do not leave their thread.
             unsafe { ffi::PyGC_Enable() };
         }
@@ -58,8 +73,22 @@ impl Collector {
     }
 }
 
+fn is_enabled() -> bool {
+    // SAFETY: attached, as all callers are.
+    unsafe { ffi::PyGC_IsEnabled() != 0 }
+}
+
+fn collect_young(py: Python<'_>) -> PyResult<()> {
+    static COLLECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    COLLECT.import(py, "gc", "collect")?.call1((0,))?;
+    Ok(())
+}
+
 impl Drop for Collector {
     fn drop(&mut self) {
-        self.resume();
+        // Code of others may have run, and left the collector as it likes it.
+        if !self.resume() && self.settles && is_enabled() {
+            settle();
+        }
     }
 }
