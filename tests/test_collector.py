@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import pickle
 import signal
@@ -258,3 +259,40 @@ def test_threads_load_while_another_collects() -> None:
         stop.set()
         collecting.join()
     gc.collect()
+
+
+class Watched(io.BytesIO):
+    """A file that notes what it finds when it is asked."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.seen: set[bool] = set()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.seen.add(gc.isenabled())
+        return super().read(size)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.seen.add(gc.isenabled())
+        return super().readline(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        self.seen.add(gc.isenabled())
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_file_finds_it_running(protocol: int) -> None:
+    value = pickle.loads(RECORDS)
+    file = Watched(pickle.dumps(value, protocol))
+    assert picklist.safe_load(file) == value
+    assert file.seen == {True}
+    assert gc.isenabled()
+
+
+@needs_generations
+def test_what_a_long_file_made_is_where_a_young_collection_leaves_it() -> None:
+    gc.collect()
+    value = picklist.safe_load(io.BytesIO(RECORDS))
+    assert {generation_of(each) for each in (value, value[0], value[-1], value[77]["at"])} == {1}
+    assert gc.get_count()[0] < 200

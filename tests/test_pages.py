@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import pickle
 import signal
@@ -161,6 +162,22 @@ def test_a_signal_handler_finds_the_allocator_as_it_was() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert seen == [allocator()]
+
+
+def test_a_file_finds_the_allocator_as_it_was() -> None:
+    seen: set[Any] = set()
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            seen.add(allocator())
+            return super().read(size)
+
+        def readinto(self, buffer: Any, /) -> int:
+            seen.add(allocator())
+            return super().readinto(buffer)
+
+    assert len(picklist.safe_load(Watched(LONG))) == 1_000_000
+    assert seen == {allocator()}
 
 
 # `realloc(NULL, size)` allocates; what it gave is never given back.

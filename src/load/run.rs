@@ -17,8 +17,6 @@ use crate::machine::{Failure, Machine};
 use crate::policy::Policy;
 use crate::stream::Reader;
 
-/// Bytes of a pickle whose objects are so many that the collector and the pages they lie in are worth a thought.
-const LONG: usize = 1 << 18;
 /// Instructions after which what is young is made older, where that is done on the way.
 const EARLY: u32 = 1 << 11;
 
@@ -84,11 +82,10 @@ fn run_slice<'a, 'py>(
     machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
-    if data.len() >= LONG && world.expect_much()? {
+    let bytes = data.len() as u64;
+    if world.begin_work(bytes)? {
         machine.tick_early(EARLY);
     }
-    world.pause_collector(data.len());
-    let bytes = data.len() as u64;
     machine
         .budget()
         .length(bytes)
@@ -172,8 +169,13 @@ fn run_file<'py>(
         if world.checked {
             file.borrow_mut().forget();
         }
+        if world.begin_work(here)? {
+            machine.tick_early(EARLY);
+        }
         let mut reader = Reader::resume(buffer, 0, base, frame);
         let outcome = machine.run(world, &mut reader);
+        // What follows asks the file, which is anybody's code.
+        world.end_work();
         let error = match outcome {
             Ok(value) => {
                 let (used, at) = (reader.position(), reader.at());

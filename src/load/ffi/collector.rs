@@ -12,14 +12,25 @@ use pyo3::sync::PyOnceLock;
 
 use super::generations::{learn_generations, settle};
 
-/// Whether a load has paused the collector.
+/// What is done for many new objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Care {
+    /// Nothing so far.
+    #[default]
+    Unasked,
+    /// Nothing, or nothing more.
+    Left,
+    /// What is young shall be made older soon.
+    Ages,
+    /// What is made shall be put where a collection would leave it.
+    Settles,
+}
+
+/// Whether a load has paused the collector, and what it does for it.
 #[derive(Debug, Default)]
 pub struct Collector {
     paused: bool,
-    /// Whether what is young shall be made older soon.
-    ages: bool,
-    /// Whether what was made shall be put where a collection would leave it.
-    settles: bool,
+    care: Care,
 }
 
 impl Collector {
@@ -35,17 +46,21 @@ impl Collector {
 
     /// Prepares for many new objects, before anything is paused. Where the generations are known, what is young before
     /// the load is collected now, as it would be by then; what the load makes is put behind it (see
-    /// [`generations`](super::generations)). Elsewhere [`Collector::age`] shall do what it does. Whether it shall.
+    /// [`generations`](super::generations)). Elsewhere [`Collector::age`] shall do what it does. Whether it shall; asked
+    /// again, it need not.
     pub fn expect_much(&mut self, py: Python<'_>) -> PyResult<bool> {
-        if cfg!(Py_GIL_DISABLED) || !is_enabled() {
+        if self.care != Care::Unasked {
             return Ok(false);
         }
-        self.settles = learn_generations(py)?;
-        self.ages = !self.settles;
-        if self.settles {
+        self.care = if cfg!(Py_GIL_DISABLED) || !is_enabled() {
+            Care::Left
+        } else if learn_generations(py)? {
             collect_young(py)?;
-        }
-        Ok(self.ages)
+            Care::Settles
+        } else {
+            Care::Ages
+        };
+        Ok(self.care == Care::Ages)
     }
 
     /// Makes what is young older, once: a list that a long stream begins with and goes on filling is then not visited,
@@ -53,7 +68,8 @@ impl Collector {
     /// collection included). Few containers are there yet, so this takes microseconds. To be called while the collector
     /// is not paused: what it finds may have finalizers.
     pub fn age(&mut self, py: Python<'_>) -> PyResult<()> {
-        if std::mem::take(&mut self.ages) {
+        if self.care == Care::Ages {
+            self.care = Care::Left;
             collect_young(py)?;
         }
         Ok(())
@@ -63,7 +79,7 @@ impl Collector {
     #[inline]
     pub fn resume(&mut self) -> bool {
         if self.paused {
-            if self.settles {
+            if self.care == Care::Settles {
                 settle();
             }
             // SAFETY: attached, as at the pause: loads do not leave their thread.
@@ -87,7 +103,7 @@ fn collect_young(py: Python<'_>) -> PyResult<()> {
 impl Drop for Collector {
     fn drop(&mut self) {
         // Code of others may have run, and left the collector as it likes it.
-        if !self.resume() && self.settles && is_enabled() {
+        if !self.resume() && self.care == Care::Settles && is_enabled() {
             settle();
         }
     }
