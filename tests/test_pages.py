@@ -110,14 +110,16 @@ def test_a_long_load_lies_in_them_and_gives_them_back() -> None:
 
 @needs_pages
 def test_a_short_load_does_not() -> None:
-    before, after = child(
+    program = (
         "import test_pages as t, pickle, picklist\n"
         "short = pickle.dumps([float(i) for i in range(20_000)])\n"
-        "print(t.advised())\n"
-        "values = [picklist.safe_loads(short) for _ in range(50)]\n"
-        "print(t.advised())\n"
-    ).split()
-    assert before == after
+        "before = t.advised()\n"
+        "values = [{}(short) for _ in range(50)]\n"
+        "print(t.advised() - before)\n"
+    )
+    # From 3.15 on an interpreter may ask for all of its arenas.
+    ours, theirs = (int(child(program.format(f))) for f in ("picklist.safe_loads", "pickle.loads"))
+    assert ours <= theirs
 
 
 @needs_pages
