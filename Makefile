@@ -140,18 +140,15 @@ lint: .venv/built
 	.venv/bin/mypy
 	.venv/bin/python -m mypy.stubtest --concise picklist
 
-# --- speed: the release wheel, on every interpreter -----------------------------------------------
-# The reference has its release wheel from the tests; the others get an environment of their own.
+# --- speed: the release wheel as it is shipped, on every interpreter --------------------------------
 # With options in BENCH, as in BENCH="--only tiny json", nothing is saved: what is published is whole.
 
 BENCH  ?=
 ROUNDS ?= 11
-speed_venv = .venv-$(if $(filter $(REFERENCE),$(1)),,bench-)$(1)
 
 # $(1) version name, $(2) interpreter
 define BENCHED
 .PHONY: bench-$(1)
-ifneq ($(1),$(REFERENCE))
 .venv-bench-$(1)/installed: $(SOURCES)
 	$(2) -m venv .venv-bench-$(1)
 	.venv-bench-$(1)/bin/python -m pip install --quiet $(BUILDER)
@@ -159,26 +156,27 @@ ifneq ($(1),$(REFERENCE))
 	CARGO_TARGET_DIR=target/bench-$(1) .venv-bench-$(1)/bin/maturin build --locked --release \
 	    --interpreter .venv-bench-$(1)/bin/python --out target/bench-$(1)/wheels
 	.venv-bench-$(1)/bin/python -m pip install --quiet --force-reinstall --no-deps target/bench-$(1)/wheels/*.whl
+	.venv-bench-$(1)/bin/python -m pip install --quiet "$$$$(echo target/bench-$(1)/wheels/*.whl)[bench]"
 	@touch $$@
-endif
 
-bench-$(1): $(call speed_venv,$(1))/installed
-	$(call speed_venv,$(1))/bin/python -m pip install --quiet "$$$$(echo target/$(if $(filter $(REFERENCE),$(1)),,bench-)$(1)/wheels/*.whl)[bench]"
-	$(call speed_venv,$(1))/bin/python benches/run.py --rounds $(ROUNDS) $(or $(BENCH),--save benches/out)
+bench-$(1): .venv-bench-$(1)/installed
+	.venv-bench-$(1)/bin/python benches/run.py --rounds $(ROUNDS) $(or $(BENCH),--save benches/out)
 endef
 
 $(foreach path,$(PYTHONS),$(eval $(call BENCHED,$(notdir $(path)),$(path))))
 
-bench: $(addprefix bench-,$(VERSIONS))
+# The share of the inspection is counted in the wheel of the tests.
+bench: $(addprefix bench-,$(VERSIONS)) .venv-$(REFERENCE)/installed
+	.venv-$(REFERENCE)/bin/python -m pip install --quiet "$$(echo target/$(REFERENCE)/wheels/*.whl)[bench]"
 	.venv-$(REFERENCE)/bin/python benches/share.py | tee benches/out/share.txt
-	.venv-$(REFERENCE)/bin/python benches/look.py | tee benches/out/look.txt
-	.venv-$(REFERENCE)/bin/python benches/preflight.py | tee benches/out/preflight.txt
-	.venv-$(REFERENCE)/bin/python benches/curves.py --save benches/out
-	.venv-$(REFERENCE)/bin/python benches/plot.py benches/out/bench-*.json --to benches/out/speed.svg
+	.venv-bench-$(REFERENCE)/bin/python benches/look.py | tee benches/out/look.txt
+	.venv-bench-$(REFERENCE)/bin/python benches/preflight.py | tee benches/out/preflight.txt
+	.venv-bench-$(REFERENCE)/bin/python benches/curves.py --save benches/out
+	.venv-bench-$(REFERENCE)/bin/python benches/plot.py benches/out/bench-*.json --to benches/out/speed.svg
 
 # What README and docs show: the last `make bench`.
 publish:
-	.venv-$(REFERENCE)/bin/python benches/publish.py benches/out docs
+	.venv-bench-$(REFERENCE)/bin/python benches/publish.py benches/out docs
 
 baseline: .venv-$(REFERENCE)/installed
 	.venv-$(REFERENCE)/bin/python benches/counts.py --write

@@ -2,8 +2,8 @@
 
 Times are CPU time.  The garbage collector is left alone, and what a contestant leaves to it is
 billed: every round ends with ``gc.collect(0)`` inside the timer.  Payloads too small to be timed
-alone are loaded many times a round and dropped at once, as a server would; the others are freed
-outside the timer.
+alone, below a millisecond, are loaded many times a round and dropped at once, as a server would;
+the others are timed one by one and freed while the clock stands still.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from contestants import BASE, Call
 
 MOST = 1_000_000
+ALONE_NS = 1_000_000
 
 
 @dataclass
@@ -49,13 +50,15 @@ class Result:
         return ratio
 
 
-def once(call: Call) -> int:
-    """Time one call; the result is freed after the clock has stopped."""
-    started = time.process_time_ns()
-    kept = call()
-    gc.collect(0)
-    elapsed = time.process_time_ns() - started
-    del kept
+def alone(call: Call, calls: int = 1) -> int:
+    """Time calls one by one; each result is freed after the clock has stopped."""
+    elapsed = 0
+    for _ in range(calls):
+        started = time.process_time_ns()
+        kept = call()
+        gc.collect(0)
+        elapsed += time.process_time_ns() - started
+        del kept
     return elapsed
 
 
@@ -96,10 +99,10 @@ def measure(
         How many loads a call makes.
     """
     turns = calls_per_round(calls[BASE], wanted_ns)
+    turn = alone if min(alone(calls[BASE]) for _ in range(3)) >= loads * ALONE_NS else many
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             gc.collect()
-            elapsed = once(call) if turns == 1 else many(call, turns)
-            times[name].append(elapsed / turns / loads)
+            times[name].append(turn(call, turns) / turns / loads)
     return {name: Timing(min(taken), statistics.median(taken)) for name, taken in times.items()}

@@ -277,7 +277,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
     /// The inspector passes the whole stream, or nothing happens.
     #[cold]
     pub(super) fn ensure_checked(&mut self) -> Done<Self> {
-        self.collector.resume();
+        self.end_work();
         while !self.checked {
             let named = self.pass()?;
             let unsettled: Vec<_> = named

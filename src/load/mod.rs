@@ -178,7 +178,10 @@ pub struct Desk {
 type Filling = std::mem::Discriminant<crate::policy::Attempt<'static, Value>>;
 
 /// Bytes below which a pickle makes too few containers for the collector to run.
-const LONG_ENOUGH_TO_PAUSE: usize = 1 << 10;
+const LONG_ENOUGH_TO_PAUSE: u64 = 1 << 10;
+
+/// Bytes of a pickle whose objects are so many that the collector and the pages they lie in are worth a thought.
+const LONG: u64 = 1 << 18;
 
 /// No class.
 const NO_TYPE: (usize, EntryId) = (0, EntryId(u32::MAX));
@@ -239,6 +242,8 @@ pub struct PyWorld<'a, 'py> {
     stream: Stream<'a, 'py>,
     /// Paused until foreign code could run.
     collector: ffi::Collector,
+    /// In huge pages until then.
+    arenas: ffi::Arenas,
     /// Whether the items of the last call were all moved into a container.
     took_all: bool,
     desk: &'a mut Desk,
@@ -272,17 +277,40 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             checked,
             stream,
             collector: ffi::Collector::default(),
+            arenas: ffi::Arenas::default(),
             took_all: false,
             desk,
         }
     }
 
-    /// Pauses the collector for a stream of `bytes`, as long as only the loader's own code runs.
+    /// Called before the machine runs, over a stream that is `bytes` long as far as is known: pauses the collector, and
+    /// prepares for what a long stream makes. Whether the world wants to be asked early whether to go on.
     #[inline]
-    pub fn pause_collector(&mut self, bytes: usize) {
-        if bytes > LONG_ENOUGH_TO_PAUSE && !self.checked {
+    pub fn begin_work(&mut self, bytes: u64) -> PyResult<bool> {
+        if bytes <= LONG_ENOUGH_TO_PAUSE {
+            return Ok(false);
+        }
+        let early = bytes >= LONG && self.expect_much()?;
+        if !self.checked {
             self.collector.pause(self.py);
         }
+        Ok(early)
+    }
+
+    #[cold]
+    fn expect_much(&mut self) -> PyResult<bool> {
+        let early = self.collector.expect_much(self.py)?;
+        if !self.checked {
+            self.arenas.take(self.py);
+        }
+        Ok(early)
+    }
+
+    /// Called before code of others runs.
+    #[inline]
+    pub fn end_work(&mut self) {
+        self.collector.resume();
+        self.arenas.give_back();
     }
 
     /// Notes what is in the memo before the stream begins, for the inspector.

@@ -17,9 +17,7 @@ use crate::machine::{Failure, Machine};
 use crate::policy::Policy;
 use crate::stream::Reader;
 
-/// Bytes of a pickle whose first container is worth making old before it is filled.
-const LONG: usize = 1 << 18;
-/// Instructions after which that is done.
+/// Instructions after which what is young is made older, where that is done on the way.
 const EARLY: u32 = 1 << 11;
 
 /// Why a load failed.
@@ -61,11 +59,6 @@ pub fn load_slice<'py>(
     machine.budget_mut().see(data.len() as u64);
     machine.forget_memo();
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
-    world.pause_collector(data.len());
-    if data.len() >= LONG {
-        world.collector.will_age();
-        machine.tick_early(EARLY);
-    }
     let outcome = run_slice(data, machine, &mut world);
     machine.clear();
     // Not `map_err`: a refusal is large, and room for it would be copied where there is none (13 ns of a small load).
@@ -90,6 +83,9 @@ fn run_slice<'a, 'py>(
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let bytes = data.len() as u64;
+    if world.begin_work(bytes)? {
+        machine.tick_early(EARLY);
+    }
     machine
         .budget()
         .length(bytes)
@@ -173,8 +169,13 @@ fn run_file<'py>(
         if world.checked {
             file.borrow_mut().forget();
         }
+        if world.begin_work(here)? {
+            machine.tick_early(EARLY);
+        }
         let mut reader = Reader::resume(buffer, 0, base, frame);
         let outcome = machine.run(world, &mut reader);
+        // What follows asks the file, which is anybody's code.
+        world.end_work();
         let error = match outcome {
             Ok(value) => {
                 let (used, at) = (reader.position(), reader.at());

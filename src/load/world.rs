@@ -39,12 +39,16 @@ impl World for PyWorld<'_, '_> {
     fn tick(&mut self) -> Done<Self> {
         // A handler is anybody's code, and what the collector finds may have finalizers.
         let paused = self.collector.resume();
+        let taken = self.arenas.give_back();
         if paused {
             self.collector.age(self.py)?;
         }
         self.py.check_signals()?;
         if paused {
             self.collector.pause(self.py);
+        }
+        if taken {
+            self.arenas.take(self.py);
         }
         Ok(())
     }

@@ -32,9 +32,15 @@ impl<T> Late<T> {
     /// What was found, where the ways of [`super::layout`] are open.
     #[inline(always)]
     pub fn get(&self) -> Option<&T> {
+        self.found().filter(|_| layout::is_open())
+    }
+
+    /// What was found, even where the ways are closed by now.
+    #[inline(always)]
+    pub fn found(&self) -> Option<&T> {
         // SAFETY: see `Sync`.
         match unsafe { &*self.0.get() } {
-            Found::Open(found) if layout::is_open() => Some(found),
+            Found::Open(found) => Some(found),
             _ => None,
         }
     }

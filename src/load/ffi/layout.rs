@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use super::api;
 use super::hash::{self, Hasher};
 use super::ints::{self, Ints};
+use super::pages::{LARGE, advise_large};
 use super::scalars::{self, BYTES_WORDS};
 use super::table::Tables;
 use super::text::{self, ASCII_WORDS, Headers};
@@ -110,7 +111,7 @@ fn install(place: &Place, layout: &Layout) {
 
 /// The ways that are open, by name; text is wide where it takes four bytes a character. Those that are looked for when
 /// they are first needed are looked for now.
-pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 16]> {
+pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 18]> {
     let layout = layout();
     let [one, two, four] = layout.texts.map(|header| header.is_some());
     Ok([
@@ -130,6 +131,8 @@ pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 16]> {
         ("decimals", super::decimals::learn_decimals(py)?),
         ("ordered", super::ordered::learn_ordered(py)?),
         ("vectors", layout.vectors),
+        ("generations", super::generations::learn_generations(py)?),
+        ("pages", super::pages::learn_pages(py)?),
     ])
 }
 
@@ -300,6 +303,27 @@ pub fn begin<const N: usize>(header: &[u64; N], size: usize) -> *mut PyObject {
     let object = unsafe { ffi::PyObject_Malloc(size) };
     if !object.is_null() {
         // SAFETY: callers ask for at least as much as the header takes; the allocator aligns to 16.
+        unsafe { object.cast::<[u64; N]>().write(*header) }
+    }
+    object.cast()
+}
+
+/// As [`begin`], for what may be large enough for huge pages.
+#[inline(always)]
+pub fn begin_any<const N: usize>(header: &[u64; N], size: usize) -> *mut PyObject {
+    if size >= LARGE {
+        return begin_large(header, size);
+    }
+    begin(header, size)
+}
+
+#[cold]
+fn begin_large<const N: usize>(header: &[u64; N], size: usize) -> *mut PyObject {
+    // SAFETY: attached.
+    let object = unsafe { ffi::PyObject_Malloc(size) };
+    if !object.is_null() {
+        advise_large(object.cast(), size);
+        // SAFETY: as in `begin`.
         unsafe { object.cast::<[u64; N]>().write(*header) }
     }
     object.cast()

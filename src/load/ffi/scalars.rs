@@ -1,10 +1,13 @@
 //! Constructors of None, bools, floats and bytes.
 
+use std::ptr;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::api;
-use super::layout::{begin, behind, finish, layout, or_no_memory};
+use super::layout::{begin, begin_any, behind, finish, layout, or_no_memory};
+use super::pages::{LARGE, advise_large};
 use super::value::{Make, Value, made};
 
 /// Words of a bytes object's header: count, type, length, hash.
@@ -68,7 +71,7 @@ pub fn quick_bytes(py: Python<'_>, bytes: &[u8]) -> Value {
     // Of one byte or none, the interpreter keeps what there is.
     match &layout().bytes {
         Some(header) if bytes.len() > 1 => {
-            finish::<BYTES_WORDS>(begin(header, BYTES_WORDS * 8 + bytes.len() + 1), bytes)
+            finish::<BYTES_WORDS>(begin_any(header, BYTES_WORDS * 8 + bytes.len() + 1), bytes)
         }
         _ => api::bytes(py, bytes).unwrap_or_default(),
     }
@@ -76,11 +79,23 @@ pub fn quick_bytes(py: Python<'_>, bytes: &[u8]) -> Value {
 
 /// A bytearray.
 pub fn bytearray(py: Python<'_>, bytes: &[u8]) -> Make {
-    // SAFETY: pointer and length are one slice's.
-    let object = unsafe {
-        ffi::PyByteArray_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())
-    };
-    made(py, object, 0)
+    if bytes.len() < LARGE {
+        // SAFETY: pointer and length are one slice's.
+        let object = unsafe {
+            ffi::PyByteArray_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())
+        };
+        return made(py, object, 0);
+    }
+    // SAFETY: null is for contents that follow.
+    let object =
+        unsafe { ffi::PyByteArray_FromStringAndSize(ptr::null(), bytes.len().cast_signed()) };
+    let value = made(py, object, 0)?;
+    // SAFETY: a new bytearray.
+    let place = unsafe { ffi::PyByteArray_AsString(object) }.cast::<u8>();
+    advise_large(place, bytes.len());
+    // SAFETY: it has as many bytes, and nobody else has seen it.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+    Ok(value)
 }
 
 /// Whether an object's exact type is a builtin's of plain data: no class of a policy, nothing to call.

@@ -9,7 +9,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::api;
-use super::layout::{self, begin, behind, finish, header, keep, layout, no_memory, or_no_memory};
+use super::layout::{
+    self, begin, begin_any, behind, finish, header, keep, layout, no_memory, or_no_memory,
+};
 use super::value::{Make, Value, made};
 #[cfg(target_arch = "x86_64")]
 use super::{measure, vectors};
@@ -123,7 +125,7 @@ fn characters(py: Python<'_>, text: &[u8]) -> Value {
     let Some(header) = &layout().ascii else {
         return api::ascii(py, text).unwrap_or_default();
     };
-    finish::<ASCII_WORDS>(begin(header, ASCII_WORDS * 8 + text.len() + 1), text)
+    finish::<ASCII_WORDS>(begin_any(header, ASCII_WORDS * 8 + text.len() + 1), text)
 }
 
 /// A str from 2 to 15 ASCII characters: whatever their number, the block is the same and so are the stores. A hole, and no
@@ -209,7 +211,7 @@ impl<'a> Text<'a> {
     fn write<T: Unit>(self, py: Python<'_>, header: Option<&[u64; WORDS]>) -> Make {
         let text = match header {
             Some(header) => {
-                let object = begin(header, WORDS * 8 + (self.characters + 1) * size_of::<T>());
+                let object = begin_any(header, WORDS * 8 + (self.characters + 1) * size_of::<T>());
                 if object.is_null() {
                     return Err(no_memory());
                 }
