@@ -55,7 +55,7 @@ def alike(ours: Any, theirs: Any) -> None:
     assert sys.getsizeof(ours) == sys.getsizeof(theirs)
     assert repr(ours) == repr(theirs)
     assert all(key in ours for key in theirs)
-    inside = [*ours, *ours.values()] if isinstance(ours, dict) else []
+    inside = [*ours, *ours.values()] if isinstance(ours, dict) else [*ours]
     # A tuple of atoms is not tracked here from the start; the collector finds that later.
     assert gc.is_tracked(ours) or not any(map(gc.is_tracked, inside))
     assert gc.is_tracked(theirs) or not gc.is_tracked(ours)
@@ -111,6 +111,8 @@ def mutate(rng: random.Random, keys: list[Any], *containers: Any) -> None:
 def keys_of(kind: str, count: int, rng: random.Random) -> list[Any]:
     if kind == "text":
         return [TEXTS[i % len(TEXTS)].format(i) for i in range(count)]
+    if kind == "text of every length":
+        return [f"{i}" + "x" * (i % 80) for i in range(count)]
     if kind == "ints":
         return [i * 77 - 1000 for i in range(count)]
     if kind == "small ints":
@@ -146,6 +148,7 @@ def keys_of(kind: str, count: int, rng: random.Random) -> list[Any]:
 
 KINDS = [
     "text",
+    "text of every length",
     "ints",
     "small ints",
     "scattered",
@@ -296,3 +299,18 @@ def test_references_are_neither_lost_nor_kept() -> None:
             assert sys.getrefcount(marker) > before
             del kept, theirs
             assert sys.getrefcount(marker) == before
+
+
+def test_a_set_that_the_stream_goes_on_filling() -> None:
+    items = b"(K\x01K\x02X\x01\0\0\0a\x90"
+    for _ in range(3):
+        data = (
+            b"\x80\x04\x8f\x94"
+            + items * 2
+            + b"h\0("
+            + b"".join(map(code, range(90)))
+            + b"\x90\x86."
+        )
+        ours, theirs = picklist.safe_loads(data), pickle.loads(data)
+        assert ours[0] is ours[1]
+        alike(ours[0], theirs[0])

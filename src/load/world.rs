@@ -201,11 +201,7 @@ impl World for PyWorld<'_, '_> {
 
     fn frozenset(&mut self, budget: &mut Budget, items: &mut [Value]) -> Made<Self> {
         let mut set = ffi::frozenset(self.py)?;
-        let survey = Survey::of(items);
         self.fill_set(budget, &mut set, items)?;
-        if !survey.tracked() {
-            ffi::untrack_frozenset(&set);
-        }
         Ok(set)
     }
 

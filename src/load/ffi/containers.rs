@@ -184,16 +184,6 @@ pub fn frozenset(py: Python<'_>) -> Make {
     made(py, object, TRACKED | DEPTH_ONE)
 }
 
-/// Has the collector leave a frozenset of atoms alone, as 3.15 does: it can be part of no cycle. 1.2 times as fast on
-/// frozensets, that much less collection included.
-#[inline(always)]
-pub fn untrack_frozenset(set: &Value) {
-    if cfg!(not(Py_GIL_DISABLED)) {
-        // SAFETY: an object that takes part in collection, tracked or not.
-        unsafe { ffi::PyObject_GC_UnTrack(set.object.cast()) }
-    }
-}
-
 /// Adds to an exact set, or to a frozenset that nobody has seen yet.
 #[inline(always)]
 pub fn set_add(py: Python<'_>, set: &Value, item: &Value) -> PyResult<()> {

@@ -10,17 +10,17 @@ use pyo3::prelude::*;
 
 use super::layout::layout;
 use super::text::ASCII_WORDS;
-use super::value::{Value, low_word};
+use super::value::Value;
 
-/// The word of a str's header whose lower half says what it is.
+/// The word of a str's header whose first byte says what it is; nobody writes the rest.
 const STATE: usize = 4;
 
 /// What it takes to compute hashes.
 #[derive(Clone, Copy)]
 pub struct Hasher {
     secret: [u64; 2],
-    /// What an ASCII str that was made here says of itself, to bits that mean nothing.
-    state: u32,
+    /// What an ASCII str that is not interned says of itself. One that is has been hashed.
+    state: u8,
 }
 
 /// The hash of an exact str, which is kept in it.
@@ -44,12 +44,12 @@ pub fn str_hash(text: &Value) -> usize {
 }
 
 impl Hasher {
-    /// `_Py_HashBytes` of the characters; `None` of what is not ASCII, or was not made here.
+    /// `_Py_HashBytes` of the characters; `None` of what is not ASCII, or interned.
     #[inline(always)]
     fn hash(&self, text: &Value) -> Option<usize> {
         let words = text.object.cast::<u64>();
         // SAFETY: within the header of a str.
-        let state = unsafe { words.add(STATE) }.cast::<u32>();
+        let state = unsafe { words.add(STATE) }.cast::<u8>();
         // SAFETY: as above.
         if unsafe { state.read() } != self.state {
             return None;
@@ -138,11 +138,13 @@ pub(super) fn learn(py: Python<'_>) -> PyResult<Option<Hasher>> {
     let (Some(secret), Some(header)) = (secret(), layout().ascii) else {
         return Ok(None);
     };
-    let state = header.get(STATE).copied().unwrap_or_default();
-    let hasher = Hasher {
-        secret,
-        state: low_word(state),
-    };
+    let [state, ..] = header.get(STATE).copied().unwrap_or_default().to_ne_bytes();
+    let hasher = Hasher { secret, state };
+    for text in ["é", "éa", "жa", "漢a", "😀a"] {
+        if hasher.hash(&super::utf8(py, text.as_bytes())?).is_some() {
+            return Ok(None);
+        }
+    }
     let text: Vec<u8> = (b'!'..b'~').collect();
     for length in (2..25).chain([40, 64, 93]) {
         let text = super::ascii(py, text.get(..length).unwrap_or_default())?;

@@ -145,9 +145,6 @@ pub fn set_of(py: Python<'_>, frozen: bool, list: &Value) -> Make {
             super::set_add(py, &made, item)?;
         }
     }
-    if frozen {
-        super::untrack_frozenset(&made);
-    }
     Ok(made)
 }
 
