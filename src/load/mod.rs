@@ -137,6 +137,22 @@ pub struct Options<'py> {
     pub strict: bool,
 }
 
+impl Default for Options<'_> {
+    /// What a call without keywords asks for.
+    #[inline]
+    fn default() -> Self {
+        Self {
+            fix_imports: true,
+            encoding: Encoding::Ascii,
+            buffers: None,
+            persistent_load: None,
+            find_class: None,
+            protocol: None,
+            strict: false,
+        }
+    }
+}
+
 /// A value that only a call may consume.
 #[derive(Debug, Clone)]
 pub enum Symbol {

@@ -44,6 +44,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// At the start of a stream: takes the PROTO that it begins with, up to that version, and the FRAME behind it, if all
+    /// of that is here. What is not is left to be read one by one.
+    #[inline(always)]
+    pub fn open(&mut self, highest: u8) -> Option<u8> {
+        let [opcode::PROTO, version, rest @ ..] = self.rest else {
+            return None;
+        };
+        if *version > highest {
+            return None;
+        }
+        self.rest = rest;
+        if let [opcode::FRAME, rest @ ..] = rest
+            && let Some((length, rest)) = rest.split_first_chunk()
+            && let Ok(length) = usize::try_from(u64::from_le_bytes(*length))
+            && let Some((rest, behind)) = rest.split_at_checked(length)
+        {
+            (self.rest, self.behind) = (rest, behind);
+            self.framed = true;
+        }
+        Some(*version)
+    }
+
     /// Index in the data of the next byte to read.
     pub fn position(&self) -> usize {
         self.data.len() - self.rest.len() - self.behind.len()
