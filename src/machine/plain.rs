@@ -74,8 +74,26 @@ impl<V: Default> Machine<V> {
         stand.done
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn plain<'a, W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        rest: &'a [u8],
+        origin: u64,
+        ticks: u32,
+    ) -> Stand<'a, W::Fault> {
+        let mut stand = self.plain_loop(world, rest, origin, ticks);
+        while let [MARK, rest @ ..] = stand.rest
+            && stand.ticks > 1
+            && stand.done.is_ok()
+        {
+            stand = self.marked_gets(world, rest, origin, stand.ticks - 1);
+        }
+        stand
+    }
+
+    #[inline(never)]
+    fn plain_loop<'a, W: World<Value = V>>(
         &mut self,
         world: &mut W,
         mut rest: &'a [u8],
@@ -114,7 +132,7 @@ impl<V: Default> Machine<V> {
                 }
                 _ => {
                     done = match *code {
-                        MARK => self.load_mark(),
+                        MARK if !atoms::gets_follow(operand) => self.load_mark(),
                         APPEND | APPENDS | SETITEM | SETITEMS if !self.defers() => {
                             let site = Site {
                                 at: origin.wrapping_add(rest.as_ptr().addr() as u64),
@@ -141,6 +159,37 @@ impl<V: Default> Machine<V> {
             ticks -= 1;
         }
         Stand { rest, ticks, done }
+    }
+
+    /// MARK, and BINGET after BINGET, as a list of few different values is written: members of an enum, flags. What the
+    /// loop must keep in memory is in registers here: 1.5 times as fast. The loop itself cannot look for them: one more
+    /// value that two of its ways define, and it has no register left for the cursor (a fifth slower on strings).
+    #[inline(never)]
+    fn marked_gets<'a, W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        mut rest: &'a [u8],
+        origin: u64,
+        mut ticks: u32,
+    ) -> Stand<'a, W::Fault> {
+        let done = self.load_mark();
+        let Self { stack, memo, .. } = self;
+        stack.extend(std::iter::from_fn(|| {
+            let [BINGET, index, behind @ ..] = rest else {
+                return None;
+            };
+            let value = memo.get(i64::from(*index))?;
+            if ticks <= 1 || W::is_hole(value) {
+                return None;
+            }
+            rest = behind;
+            ticks -= 1;
+            Some(world.share(value))
+        }));
+        match done {
+            Ok(()) => self.plain_loop(world, rest, origin, ticks),
+            done => Stand { rest, ticks, done },
+        }
     }
 
     /// Whether a state dict was put off, whose items an opcode might take.

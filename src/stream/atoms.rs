@@ -131,6 +131,15 @@ pub fn index(code: u8, rest: &[u8]) -> Read<'_, i64> {
     Some(((word & mask).into(), rest.get(width..)?))
 }
 
+/// Whether four BINGET come next.
+#[inline(always)]
+pub fn gets_follow(rest: &[u8]) -> bool {
+    const CODES: u64 = u64::from_le_bytes([0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0]);
+    const GETS: u64 = u64::from_le_bytes([BINGET, 0, BINGET, 0, BINGET, 0, BINGET, 0]);
+    let word = rest.first_chunk().copied().map(u64::from_le_bytes);
+    word.is_some_and(|word| word & CODES == GETS)
+}
+
 /// The same among the last bytes.
 #[inline(never)]
 fn last_index(code: u8, rest: &[u8]) -> Read<'_, i64> {
