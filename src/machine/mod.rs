@@ -204,6 +204,9 @@ impl<V: Default> Machine<V> {
             if let Err(fault) = self.run_plain(world, reader, &mut ticks) {
                 return Err(failed(fault, reader.at(), reader.code()));
             }
+            if self.run_gets(world, reader, &mut ticks) {
+                continue;
+            }
             let op = match reader.next_op() {
                 Ok(Op::Stop) => {
                     return self

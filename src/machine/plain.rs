@@ -62,8 +62,11 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
         ticks: &mut u32,
     ) -> Done<W> {
-        if !reader.rest().first().is_some_and(|code| is_plain(*code)) {
-            return Ok(());
+        match reader.rest() {
+            // Once there are instances a dict may be their state, which need not be made.
+            [EMPTY_DICT, ..] if self.liveness.is_some() => return Ok(()),
+            [code, ..] if is_plain(*code) => {}
+            _ => return Ok(()),
         }
         let stand = self.plain(world, reader.rest(), reader.origin(), *ticks);
         reader.go_to(stand.rest);
@@ -74,26 +77,8 @@ impl<V: Default> Machine<V> {
         stand.done
     }
 
-    #[inline(always)]
-    fn plain<'a, W: World<Value = V>>(
-        &mut self,
-        world: &mut W,
-        rest: &'a [u8],
-        origin: u64,
-        ticks: u32,
-    ) -> Stand<'a, W::Fault> {
-        let mut stand = self.plain_loop(world, rest, origin, ticks);
-        while let [MARK, rest @ ..] = stand.rest
-            && stand.ticks > 1
-            && stand.done.is_ok()
-        {
-            stand = self.marked_gets(world, rest, origin, stand.ticks - 1);
-        }
-        stand
-    }
-
     #[inline(never)]
-    fn plain_loop<'a, W: World<Value = V>>(
+    fn plain<'a, W: World<Value = V>>(
         &mut self,
         world: &mut W,
         mut rest: &'a [u8],
@@ -161,35 +146,52 @@ impl<V: Default> Machine<V> {
         Stand { rest, ticks, done }
     }
 
-    /// MARK, and BINGET after BINGET, as a list of few different values is written: members of an enum, flags. What the
-    /// loop must keep in memory is in registers here: 1.5 times as fast. The loop itself cannot look for them: one more
-    /// value that two of its ways define, and it has no register left for the cursor (a fifth slower on strings).
-    #[inline(never)]
-    fn marked_gets<'a, W: World<Value = V>>(
+    /// Executes MARK and at least four BINGET behind it, as a list of few different values is written: members of an enum,
+    /// flags. What the loop of plain data must keep in memory is in registers here: 1.5 times as fast. That loop only
+    /// leaves them to this one: with one more way in it, it has no register for the cursor (a fifth slower on strings).
+    #[inline(always)]
+    pub(super) fn run_gets<W: World<Value = V>>(
         &mut self,
         world: &mut W,
-        mut rest: &'a [u8],
-        origin: u64,
-        mut ticks: u32,
-    ) -> Stand<'a, W::Fault> {
-        let done = self.load_mark();
+        reader: &mut Reader<'_>,
+        ticks: &mut u32,
+    ) -> bool {
+        let [MARK, rest @ ..] = reader.rest() else {
+            return false;
+        };
+        if *ticks <= 1 || !atoms::gets_follow(rest) {
+            return false;
+        }
+        let gets = self.marked_gets(world, rest, *ticks - 1);
+        reader.go_to(rest.get(2 * gets as usize..).unwrap_or_default());
+        *ticks -= gets;
+        true
+    }
+
+    /// How many there were, fewer than `most`.
+    #[inline(never)]
+    fn marked_gets<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        mut rest: &[u8],
+        most: u32,
+    ) -> u32 {
+        self.mark();
+        let mut gets = 0;
         let Self { stack, memo, .. } = self;
         stack.extend(std::iter::from_fn(|| {
             let [BINGET, index, behind @ ..] = rest else {
                 return None;
             };
             let value = memo.get(i64::from(*index))?;
-            if ticks <= 1 || W::is_hole(value) {
+            if gets + 1 >= most || W::is_hole(value) {
                 return None;
             }
             rest = behind;
-            ticks -= 1;
+            gets += 1;
             Some(world.share(value))
         }));
-        match done {
-            Ok(()) => self.plain_loop(world, rest, origin, ticks),
-            done => Stand { rest, ticks, done },
-        }
+        gets
     }
 
     /// Whether a state dict was put off, whose items an opcode might take.
