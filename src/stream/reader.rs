@@ -129,14 +129,6 @@ impl<'a> Reader<'a> {
         self.data.len()
     }
 
-    /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
-    /// store at.
-    #[inline(always)]
-    pub fn skip_dead_put(&self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
-        let (slot, rest) = atoms::put(self.rest, next)?;
-        is_dead(slot).then_some(Self { rest, ..*self })
-    }
-
     /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
     #[inline(always)]
     pub fn next_fused(&mut self) {
@@ -144,6 +136,13 @@ impl<'a> Reader<'a> {
             self.start = self.rest.as_ptr();
             self.rest = rest;
         }
+    }
+
+    /// Goes to a later opcode of [`Reader::rest`] and takes it, as [`Reader::next_fused`] does.
+    #[inline(always)]
+    pub fn fuse(&mut self, opcode: &'a [u8]) {
+        self.go_to(opcode);
+        self.next_fused();
     }
 
     /// Goes to a later place of [`Reader::rest`].
