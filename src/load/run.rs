@@ -123,17 +123,15 @@ fn run_slice<'a, 'py>(
         Ok(opened) => opened,
         Err(fault) => return Err(refusal(failed(fault, reader.at(), reader.code()), world)),
     };
-    let value = match opened {
-        Some(value) => value,
-        None => {
-            let bytes = data.len() as u64;
-            let length = machine.budget().length(bytes);
-            length.map_err(|kind| stream(kind, 0, None))?;
-            world
-                .bound_expansion()
-                .map_err(|fault| refusal(at_start(fault), world))?;
-            run_whole(reader, machine, world).map_err(|failure| refusal(failure, world))?
-        }
+    let value = if let Some(value) = opened {
+        value
+    } else {
+        let length = machine.budget().length(data.len() as u64);
+        length.map_err(|kind| stream(kind, 0, None))?;
+        world
+            .bound_expansion()
+            .map_err(|fault| refusal(at_start(fault), world))?;
+        run_whole(reader, machine, world).map_err(|failure| refusal(failure, world))?
     };
     let at = reader.at();
     if world.options.strict {

@@ -64,16 +64,17 @@ impl KeyTable {
         if !(2..=LONGEST).contains(&text.len()) {
             return make();
         }
+        if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+            let (first, last) = (u128::from_le_bytes(*first), u128::from_le_bytes(*last));
+            let same = |found: &Value| ffi::ascii_bytes(found) == text;
+            return self.find(first ^ last.rotate_left(61) | LONG, same, make);
+        }
         let mut word = [0; 16];
         for (place, byte) in word.iter_mut().zip(text) {
             *place = *byte;
         }
-        let word = u128::from_le_bytes(word);
-        if text.len() < 16 {
-            return self.find(name(word, text.len()), |_| true, make);
-        }
-        let same = |found: &Value| ffi::ascii_bytes(found) == text;
-        self.find(word | LONG, same, make)
+        let name = name(u128::from_le_bytes(word), text.len());
+        self.find(name, |_| true, make)
     }
 
     /// As [`KeyTable::quick_key`], of a key of 2 to 15 characters.
@@ -90,6 +91,9 @@ impl KeyTable {
         same: impl Fn(&Value) -> bool,
         make: impl Fn() -> Value,
     ) -> Value {
+        if self.misses >= PATIENCE {
+            return make();
+        }
         let hash = hash(name);
         if let Some(set) = self.sets.get(hash % SETS) {
             // All four, without a branch on which: a key has the same place each time, but the next key another one.
@@ -104,7 +108,7 @@ impl KeyTable {
             }
         }
         let text = make();
-        if self.misses < PATIENCE && !text.is_hole() {
+        if !text.is_hole() {
             self.meet(name, hash, &text);
         }
         text
@@ -129,8 +133,8 @@ impl KeyTable {
         if let Some(set) = self.sets.get_mut(hash % SETS) {
             // In turn, whatever the set.
             let way = self.misses as usize % WAYS;
-            let places = set.names.iter_mut().zip(&mut set.texts);
-            if let Some((known, place)) = places.skip(way).next() {
+            let mut places = set.names.iter_mut().zip(&mut set.texts);
+            if let Some((known, place)) = places.nth(way) {
                 *known = name;
                 *place = text.share();
             }
@@ -138,7 +142,7 @@ impl KeyTable {
     }
 }
 
-/// The highest bit of a name that is the beginning of a longer key.
+/// The highest bit of a name that is the beginning and the end of a longer key.
 const LONG: u128 = 1 << 127;
 
 /// A key of up to 15 bytes and its length: what tells it from all others, and from an empty place.
@@ -172,8 +176,9 @@ impl PyWorld<'_, '_> {
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // the halves of a word
 fn hash(name: u128) -> usize {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (low, high) = (name as u64, (name >> 64) as u64);
-    let hash = low.wrapping_mul(FACTOR).rotate_left(29) ^ high;
-    (hash.wrapping_mul(FACTOR) >> 32) as usize
+    const FACTORS: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let mixed = name ^ FACTORS;
+    // Both halves of the product: what tells two names apart may be in the highest bits alone.
+    let product = u128::from(mixed as u64) * (mixed >> 64);
+    (product ^ product >> 64) as usize
 }
