@@ -120,6 +120,29 @@ def test_any_call_may_be_the_first_of_a_process(first: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_finalizer_may_load_while_the_interpreter_ends() -> None:
+    code = """if True:
+        import datetime, os, pickle
+        from picklist import safe_loads
+
+        class Late:
+            load, write, data = safe_loads, os.write, pickle.dumps(datetime.date(2024, 2, 29))
+            load(data)
+
+            def __del__(self, load=load, write=write, data=data):
+                write(1, str(load(data)).encode())
+                for data in (b"}]K1s.", b"(.", b""):
+                    try:
+                        load(data)
+                    except Exception:
+                        write(1, b" refused")
+
+        late = Late()
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("2024-02-29 refused refused refused", "")
+
+
 def test_nothing_of_a_refused_load_is_left() -> None:
     for _ in range(100):
         for data in (b"\x80\x05}]K\x01s.", b"\x80\x04cos\nsystem\n.", b"", b"\x80\x05(N"):

@@ -35,7 +35,7 @@ pub struct Counted(());
 impl Within for Counted {
     #[inline(always)]
     fn run<T>(self, load: impl FnOnce() -> T) -> T {
-        Python::attach(|_| load())
+        self.with(|_| load())
     }
 }
 
@@ -46,9 +46,31 @@ impl Counted {
     /// Tells the interpreter of an exception.
     #[cold]
     pub fn raise(self, error: impl FnOnce(Python<'_>) -> PyErr) -> Raised {
-        Python::attach(|py| error(py).restore(py));
+        self.with(|py| error(py).restore(py));
         Raised(())
     }
+
+    #[inline(always)]
+    fn with<T>(self, run: impl FnOnce(Python<'_>) -> T) -> T {
+        if ends() {
+            // SAFETY: the interpreter calls attached, and this is within the call.
+            return run(unsafe { Python::assume_attached() });
+        }
+        Python::attach(run)
+    }
+}
+
+/// Whether the interpreter is ending. PyO3 panics then, rather than attach: what a finalizer still loads goes uncounted,
+/// and what that drops is put off for good.
+#[inline(always)]
+fn ends() -> bool {
+    #[cfg(Py_3_13)]
+    // SAFETY: may be asked at any time.
+    if unsafe { ffi::Py_IsFinalizing() } != 0 {
+        return true;
+    }
+    // SAFETY: as above.
+    unsafe { ffi::Py_IsInitialized() == 0 }
 }
 
 /// The function of the module of that name, with a door in front of it: name, manual and signature are the same.
@@ -106,13 +128,13 @@ unsafe extern "C" fn door<D: Door>(
     match called {
         Ok(Ok(value)) => value.into_ptr(),
         Ok(Err(Raised(()))) => std::ptr::null_mut(),
-        Err(payload) => panicked(&*payload),
+        Err(payload) => panicked(py, &*payload),
     }
 }
 
 /// A panic is an exception, as PyO3 has it.
 #[cold]
-fn panicked(payload: &(dyn std::any::Any + Send)) -> *mut PyObject {
+fn panicked(py: Python<'_>, payload: &(dyn std::any::Any + Send)) -> *mut PyObject {
     let said = match (
         payload.downcast_ref::<String>(),
         payload.downcast_ref::<&str>(),
@@ -121,7 +143,6 @@ fn panicked(payload: &(dyn std::any::Any + Send)) -> *mut PyObject {
         (_, Some(text)) => text,
         _ => "panic from Rust code",
     };
-    let said = said.to_owned();
-    Counted(()).raise(|_| PanicException::new_err((said,)));
+    PanicException::new_err((said.to_owned(),)).restore(py);
     std::ptr::null_mut()
 }
