@@ -264,6 +264,15 @@ mod tests {
     }
 
     #[test]
+    fn four_gets_are_seen_and_nothing_else() {
+        assert!(gets_follow(b"h\x00h\xffhhh\x02"));
+        assert!(gets_follow(b"h\x00h\x01h\x02h\x03e."));
+        assert!(!gets_follow(b"h\x00h\x01h\x02h"));
+        assert!(!gets_follow(b"h\x00h\x01h\x02j\x03\0\0\0"));
+        assert!(!gets_follow(b"hhhhhhKh"));
+    }
+
+    #[test]
     fn what_is_not_whole_is_left_to_the_reader() {
         for data in [
             &b"K"[..],

@@ -35,7 +35,7 @@ pub struct Counted(());
 impl Within for Counted {
     #[inline(always)]
     fn run<T>(self, load: impl FnOnce() -> T) -> T {
-        self.with(|_| load())
+        attached(|_| load())
     }
 }
 
@@ -46,18 +46,18 @@ impl Counted {
     /// Tells the interpreter of an exception.
     #[cold]
     pub fn raise(self, error: impl FnOnce(Python<'_>) -> PyErr) -> Raised {
-        self.with(|py| error(py).restore(py));
+        attached(|py| error(py).restore(py));
         Raised(())
     }
+}
 
-    #[inline(always)]
-    fn with<T>(self, run: impl FnOnce(Python<'_>) -> T) -> T {
-        if ends() {
-            // SAFETY: the interpreter calls attached, and this is within the call.
-            return run(unsafe { Python::assume_attached() });
-        }
-        Python::attach(run)
+#[inline(always)]
+fn attached<T>(run: impl FnOnce(Python<'_>) -> T) -> T {
+    if ends() {
+        // SAFETY: the interpreter calls attached, and this is within the call.
+        return run(unsafe { Python::assume_attached() });
     }
+    Python::attach(run)
 }
 
 /// Whether the interpreter is ending. PyO3 panics then, rather than attach: what a finalizer still loads goes uncounted,
