@@ -29,12 +29,14 @@ pub mod python;
 #[cfg(feature = "python")]
 #[pyo3::pymodule(gil_used = true)]
 mod _picklist {
+    use crate::load::ffi::with_door;
     #[pymodule_export]
     use crate::preflight::{Walk, kind_catalogue, reason_catalogue, walk::walk};
     #[pymodule_export]
     use crate::python::allow::Allow;
     #[pymodule_export]
     use crate::python::doors::{_genops, _inspect, _inspected, _opcodes, _ways};
+    use crate::python::functions::SafeLoads;
     #[pymodule_export]
     use crate::python::functions::{safe_load, safe_loads};
     #[pymodule_export]
@@ -53,7 +55,9 @@ mod _picklist {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::load::ffi::learn(module.py())?;
-        module.add("loads", module.getattr("safe_loads")?)?;
+        let safe_loads = with_door::<SafeLoads>(module, "safe_loads")?;
+        module.add("safe_loads", &safe_loads)?;
+        module.add("loads", safe_loads)?;
         module.add("load", module.getattr("safe_load")?)
     }
 }

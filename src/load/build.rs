@@ -47,6 +47,9 @@ impl<'py> PyWorld<'_, 'py> {
             return self.set_quickly_from(budget, object, &state);
         }
         self.charge_state(budget, &state)?;
+        if object.tag() == Tag::Fresh && self.build_uuid(budget, id, object, &state)? {
+            return Ok(());
+        }
         let plan = self.judge(id, Attempt::State(&state))?;
         if object.tag() == Tag::Made && !self.policy.may_build_again(id) {
             return Err(self.built_before(id));

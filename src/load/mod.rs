@@ -137,6 +137,22 @@ pub struct Options<'py> {
     pub strict: bool,
 }
 
+impl Default for Options<'_> {
+    /// What a call without keywords asks for.
+    #[inline]
+    fn default() -> Self {
+        Self {
+            fix_imports: true,
+            encoding: Encoding::Ascii,
+            buffers: None,
+            persistent_load: None,
+            find_class: None,
+            protocol: None,
+            strict: false,
+        }
+    }
+}
+
 /// A value that only a call may consume.
 #[derive(Debug, Clone)]
 pub enum Symbol {
@@ -178,10 +194,10 @@ pub struct Desk {
 type Filling = std::mem::Discriminant<crate::policy::Attempt<'static, Value>>;
 
 /// Bytes below which a pickle makes too few containers for the collector to run.
-const LONG_ENOUGH_TO_PAUSE: u64 = 1 << 10;
+const LONG_ENOUGH_TO_PAUSE: usize = 1 << 10;
 
 /// Bytes of a pickle whose objects are so many that the collector and the pages they lie in are worth a thought.
-const LONG: u64 = 1 << 18;
+pub const LONG: usize = 1 << 18;
 
 /// No class.
 const NO_TYPE: (usize, EntryId) = (0, EntryId(u32::MAX));
@@ -283,18 +299,20 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         }
     }
 
-    /// Called before the machine runs, over a stream that is `bytes` long as far as is known: pauses the collector, and
-    /// prepares for what a long stream makes. Whether the world wants to be asked early whether to go on.
-    #[inline]
-    pub fn begin_work(&mut self, bytes: u64) -> PyResult<bool> {
-        if bytes <= LONG_ENOUGH_TO_PAUSE {
-            return Ok(false);
-        }
+    /// Called before the machine runs, over a stream that is `bytes` long as far as is known: prepares for what a long
+    /// stream makes, and pauses the collector. Whether the world wants to be asked early whether to go on.
+    pub fn begin_work(&mut self, bytes: usize) -> PyResult<bool> {
         let early = bytes >= LONG && self.expect_much()?;
-        if !self.checked {
+        self.pause_collector(bytes);
+        Ok(early)
+    }
+
+    /// Pauses the collector for a stream of `bytes`, as long as only the loader's own code runs.
+    #[inline]
+    pub fn pause_collector(&mut self, bytes: usize) {
+        if bytes > LONG_ENOUGH_TO_PAUSE && !self.checked {
             self.collector.pause(self.py);
         }
-        Ok(early)
     }
 
     #[cold]

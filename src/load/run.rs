@@ -8,12 +8,12 @@ use pyo3::prelude::*;
 use super::ffi::Value;
 use super::globals::{Cache, Spare};
 use super::source::{File, Stream};
-use super::{Cause, Desk, Fault, Options, PyWorld};
+use super::{Cause, Desk, Fault, LONG, Options, PyWorld};
 use crate::error::{Error, Kind};
 use crate::inspect::Inspection;
 use crate::machine::budget::{Budget, Limits};
 use crate::machine::memo::Memo;
-use crate::machine::{Failure, Machine};
+use crate::machine::{Failure, Machine, failed};
 use crate::policy::Policy;
 use crate::stream::Reader;
 
@@ -46,71 +46,108 @@ pub struct Rules<'a> {
     pub limits: &'a Limits,
 }
 
+/// What the longer part of a load runs in.
+pub trait Within {
+    /// Runs it.
+    fn run<T>(self, load: impl FnOnce() -> T) -> T;
+}
+
+/// Nothing: PyO3 knows that the thread is attached.
+pub struct Here;
+
+impl Within for Here {
+    #[inline(always)]
+    fn run<T>(self, load: impl FnOnce() -> T) -> T {
+        load()
+    }
+}
+
 /// Loads a pickle from memory. Bytes after STOP are ignored, as `pickle` ignores them, unless `strict`.
+///
+/// Nothing of PyO3's is dropped before `within` is called, which it is for all but the shortest way.
+#[inline]
 pub fn load_slice<'py>(
     py: Python<'py>,
     data: &[u8],
     rules: Rules<'_>,
     options: &Options<'py>,
-) -> Result<Bound<'py, PyAny>, Refusal> {
+    within: impl Within,
+) -> Result<Bound<'py, PyAny>, Box<Refusal>> {
     let mut spare = rules.cache.take_spare(py);
     let Spare { machine, desk } = &mut *spare;
-    machine.reset(rules.limits);
-    machine.budget_mut().see(data.len() as u64);
+    machine.reset(rules.limits, data.len() as u64);
     machine.forget_memo();
     let mut world = PyWorld::new(py, rules, options, Stream::Slice(data), desk);
-    let outcome = run_slice(data, machine, &mut world);
-    machine.clear();
-    // Not `map_err`: a refusal is large, and room for it would be copied where there is none (13 ns of a small load).
-    match outcome {
-        Ok(value) => {
-            desk.clear();
-            rules.cache.leave_spare(py, spare);
+    let mut reader = Reader::new(data);
+    let opened = if data.len() < LONG && rules.limits.let_all_begin() {
+        world.pause_collector(data.len());
+        machine.run_opening(&mut world, &mut reader)
+    } else {
+        Ok(None)
+    };
+    let outcome = match opened {
+        Ok(Some(value)) if value.has_object() && !world.options.strict => {
+            let value = value.into_bound(py);
+            machine.clear();
             Ok(value)
         }
-        Err(refusal) => {
-            let refusal = placed(refusal, &world);
-            desk.clear();
-            rules.cache.leave_spare(py, spare);
-            Err(refusal)
-        }
-    }
+        opened => within.run(|| {
+            let outcome = run_slice(data, opened, &mut reader, machine, &mut world);
+            machine.clear();
+            outcome.map_err(|refusal| Box::new(placed(refusal, &world)))
+        }),
+    };
+    world.desk.clear();
+    drop(world);
+    rules.cache.leave_spare(py, spare);
+    outcome
 }
 
+/// Executes what the opening has left.
+#[inline(never)]
 fn run_slice<'a, 'py>(
     data: &'a [u8],
+    opened: Result<Option<Value>, Fault>,
+    reader: &mut Reader<'a>,
     machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, 'py>,
 ) -> Result<Bound<'py, PyAny>, Refusal> {
-    let bytes = data.len() as u64;
-    if world.begin_work(bytes)? {
-        machine.tick_early(EARLY);
-    }
-    machine
-        .budget()
-        .length(bytes)
-        .map_err(|kind| Refusal::Stream(Error::new(kind, 0, None), None))?;
-    world
-        .bound_expansion()
-        .map_err(|fault| refusal(at_start(fault), world))?;
-    let (value, position, at) =
-        run_whole(data, machine, world).map_err(|failure| refusal(failure, world))?;
+    let stream = |kind, at, opcode| Refusal::Stream(Error::new(kind, at, opcode), None);
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(fault) => return Err(refusal(failed(fault, reader.at(), reader.code()), world)),
+    };
+    let value = if let Some(value) = opened {
+        value
+    } else {
+        if world.begin_work(data.len())? {
+            machine.tick_early(EARLY);
+        }
+        let length = machine.budget().length(data.len() as u64);
+        length.map_err(|kind| stream(kind, 0, None))?;
+        world
+            .bound_expansion()
+            .map_err(|fault| refusal(at_start(fault), world))?;
+        run_whole(reader, machine, world).map_err(|failure| refusal(failure, world))?
+    };
+    let at = reader.at();
     if world.options.strict {
-        strictly(machine, data.len() - position)
-            .map_err(|kind| Refusal::Stream(Error::new(kind, at, Some("STOP")), None))?;
+        strictly(machine, data.len() - reader.position())
+            .map_err(|kind| stream(kind, at, Some("STOP")))?;
     }
     finish(world, value, at)
 }
 
-/// Value, end and offset of STOP. A function of its own, in which the cursor is all there is.
+/// A function of its own, in which the cursor is all there is.
 fn run_whole<'a>(
-    data: &'a [u8],
+    cursor: &mut Reader<'a>,
     machine: &mut Machine<Value>,
     world: &mut PyWorld<'a, '_>,
-) -> Result<(Value, usize, u64), Failure<Fault>> {
-    let mut reader = Reader::new(data);
-    let value = machine.run(world, &mut reader)?;
-    Ok((value, reader.position(), reader.at()))
+) -> Result<Value, Failure<Fault>> {
+    let mut reader = *cursor;
+    let outcome = machine.run(world, &mut reader);
+    *cursor = reader;
+    outcome
 }
 
 /// Loads one pickle from a file. `buffer` holds what was read for good and belongs to this pickle or the next.
@@ -169,7 +206,7 @@ fn run_file<'py>(
         if world.checked {
             file.borrow_mut().forget();
         }
-        if world.begin_work(here)? {
+        if world.begin_work(usize::try_from(here).unwrap_or(usize::MAX))? {
             machine.tick_early(EARLY);
         }
         let mut reader = Reader::resume(buffer, 0, base, frame);

@@ -12,29 +12,35 @@ use crate::machine::budget::{Budget, size};
 use crate::stream::atoms::Short;
 use crate::stream::text;
 
-/// Slots of the table; a power of two.
-const SLOTS: usize = 1024;
-/// Slots of which a key may take one: with one alone, the keys of three records would push out each other.
+/// Sets of the table; a power of two.
+const SETS: usize = 256;
+/// Keys of a set: with one alone, the keys of three records would push out each other.
 const WAYS: usize = 4;
+/// Marks of keys that were met once; a power of two.
+const MARKS: usize = 2048;
 /// Longest key that is shared.
 const LONGEST: usize = 32;
 /// Misses after which a load stops asking.
 const PATIENCE: u32 = 256;
 
 /// Keys by the hash of their bytes.
+///
+/// A key gets its place when it is met for the second time: data that is keyed by what it holds, and not by a schema,
+/// leaves nothing but marks behind, and pushes no key of a schema out.
 #[derive(Debug, Default)]
 pub struct KeyTable {
     /// Empty until the first key.
-    slots: Vec<Slot>,
+    sets: Vec<Set>,
+    marks: Vec<u16>,
     misses: u32,
 }
 
+/// What is compared fills one line of the cache, what is found another.
 #[derive(Debug, Default)]
-struct Slot {
-    /// Its first 16 bytes, zeros behind the last; up to 15 bytes they and the length say all.
-    word: u128,
-    length: usize,
-    text: Value,
+#[repr(align(64))]
+struct Set {
+    names: [u128; WAYS],
+    texts: [Value; WAYS],
 }
 
 impl KeyTable {
@@ -58,56 +64,91 @@ impl KeyTable {
         if !(2..=LONGEST).contains(&text.len()) {
             return make();
         }
+        if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+            let (first, last) = (u128::from_le_bytes(*first), u128::from_le_bytes(*last));
+            let same = |found: &Value| ffi::ascii_bytes(found) == text;
+            return self.find(first ^ last.rotate_left(61) | LONG, same, make);
+        }
         let mut word = [0; 16];
         for (place, byte) in word.iter_mut().zip(text) {
             *place = *byte;
         }
-        let same = |found: &Value| text.len() < word.len() || ffi::ascii_bytes(found) == text;
-        self.find(u128::from_le_bytes(word), text.len(), same, make)
+        let name = name(u128::from_le_bytes(word), text.len());
+        self.find(name, |_| true, make)
     }
 
     /// As [`KeyTable::quick_key`], of a key of 2 to 15 characters.
     #[inline(always)]
     pub fn short_key(&mut self, py: Python<'_>, text: Short) -> Value {
         let make = || ffi::quick_short(py, text);
-        self.find(text.word(), text.length, |_| true, make)
+        self.find(name(text.word(), text.length), |_| true, make)
     }
 
     #[inline(always)]
     fn find(
         &mut self,
-        word: u128,
-        length: usize,
+        name: u128,
         same: impl Fn(&Value) -> bool,
         make: impl Fn() -> Value,
     ) -> Value {
-        if self.misses > PATIENCE {
+        if self.misses >= PATIENCE {
             return make();
         }
-        if self.slots.is_empty() {
-            self.slots.resize_with(SLOTS, Slot::default);
-        }
-        let home = hash(word, length) & (SLOTS - WAYS);
-        let Some(slots) = self.slots.get_mut(home..home + WAYS) else {
-            return make();
-        };
-        for slot in &*slots {
-            if slot.word == word && slot.length == length && same(&slot.text) {
-                return slot.text.share();
+        let hash = hash(name);
+        if let Some(set) = self.sets.get(hash % SETS) {
+            // All four, without a branch on which: a key has the same place each time, but the next key another one.
+            let mut found = None;
+            for (known, text) in set.names.iter().zip(&set.texts) {
+                found = if *known == name { Some(text) } else { found };
+            }
+            if let Some(text) = found
+                && same(text)
+            {
+                return text.share();
             }
         }
-        self.misses += 1;
         let text = make();
         if !text.is_hole() {
-            // The first to come is the first to go.
-            slots.rotate_right(1);
-            if let Some(slot) = slots.first_mut() {
-                let text = text.share();
-                *slot = Slot { word, length, text };
-            }
+            self.meet(name, hash, &text);
         }
         text
     }
+
+    /// Notes a key that was not found.
+    #[inline(never)]
+    fn meet(&mut self, name: u128, hash: usize, text: &Value) {
+        self.misses += 1;
+        if self.sets.is_empty() {
+            self.sets.resize_with(SETS, Set::default);
+            self.marks.resize(MARKS, 0);
+        }
+        let mark = u16::try_from(hash / MARKS % (1 << 16)).unwrap_or_default();
+        let Some(known) = self.marks.get_mut(hash % MARKS) else {
+            return;
+        };
+        if *known != mark {
+            *known = mark;
+            return;
+        }
+        if let Some(set) = self.sets.get_mut(hash % SETS) {
+            // In turn, whatever the set.
+            let way = self.misses as usize % WAYS;
+            let mut places = set.names.iter_mut().zip(&mut set.texts);
+            if let Some((known, place)) = places.nth(way) {
+                *known = name;
+                *place = text.share();
+            }
+        }
+    }
+}
+
+/// The highest bit of a name that is the beginning and the end of a longer key.
+const LONG: u128 = 1 << 127;
+
+/// A key of up to 15 bytes and its length: what tells it from all others, and from an empty place.
+#[inline(always)]
+fn name(word: u128, length: usize) -> u128 {
+    word | (length as u128) << 120
 }
 
 impl PyWorld<'_, '_> {
@@ -131,12 +172,13 @@ impl PyWorld<'_, '_> {
     }
 }
 
-/// A quick hash; collisions only cost a miss.
+/// A quick hash, for a set by its lower bits and a mark by those above; collisions only cost a miss.
 #[inline(always)]
 #[allow(clippy::cast_possible_truncation)] // the halves of a word
-fn hash(word: u128, length: usize) -> usize {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (low, high) = (word as u64, (word >> 64) as u64);
-    let hash = (low ^ length as u64).wrapping_mul(FACTOR).rotate_left(29) ^ high;
-    (hash.wrapping_mul(FACTOR) >> 40) as usize
+fn hash(name: u128) -> usize {
+    const FACTORS: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let mixed = name ^ FACTORS;
+    // Both halves of the product: what tells two names apart may be in the highest bits alone.
+    let product = u128::from(mixed as u64) * (mixed >> 64);
+    (product ^ product >> 64) as usize
 }

@@ -69,6 +69,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Whether nothing must be known of a stream before it is begun: any length will do, and any result.
+    #[inline]
+    pub fn let_all_begin(&self) -> bool {
+        self.max_bytes.is_none() && self.max_expanded.is_none()
+    }
+
     /// No bound on anything, as `pickle` has none: for trusted data. The interpreter's own bound on int digits stays.
     pub fn unlimited() -> Self {
         Self {
@@ -174,14 +180,14 @@ impl Budget {
         budget
     }
 
-    /// A fresh account in the place of this one.
-    pub fn reset(&mut self, limits: &Limits) {
+    /// A fresh account in the place of this one, for a pickle of so many bytes.
+    #[inline]
+    pub fn reset(&mut self, limits: &Limits, bytes: u64) {
         self.limits.clone_from(limits);
-        self.memory_left = 0;
-        self.memory_bound = 0;
         self.hash_work = 0;
         self.depth = 0;
-        self.see(0);
+        self.bound(bytes);
+        self.memory_left = self.memory_bound;
     }
 
     /// The limits of this account.
@@ -191,14 +197,19 @@ impl Budget {
 
     /// `bytes` of input are here: bounds that grow with the input grow.
     pub fn see(&mut self, bytes: u64) {
+        let spent = self.memory_spent();
+        self.bound(bytes);
+        self.memory_left = self.memory_bound.saturating_sub(spent);
+    }
+
+    #[inline]
+    fn bound(&mut self, bytes: u64) {
         let proportional =
             |per_byte: u64, free: u64| bytes.saturating_mul(per_byte).saturating_add(free);
-        let spent = self.memory_spent();
         self.memory_bound = self
             .limits
             .max_memory
             .unwrap_or_else(|| proportional(MEMORY_PER_BYTE, MEMORY_FREE));
-        self.memory_left = self.memory_bound.saturating_sub(spent);
         self.hash_work_bound = self
             .limits
             .max_hash_work

@@ -2,7 +2,7 @@
 
 use super::budget::size;
 use super::world::{Done, Role, Site, World};
-use super::{Machine, target};
+use super::{HIGHEST_PROTOCOL, Machine, target};
 use crate::error::Kind;
 use crate::stream::{Reader, text};
 
@@ -168,7 +168,7 @@ impl<V: Default> Machine<V> {
     }
 
     pub(super) fn load_proto<E: From<Kind>>(&mut self, at: u64, version: u8) -> Result<(), E> {
-        if version > 5 {
+        if version > HIGHEST_PROTOCOL {
             return Err(Kind::UnsupportedProtocol(version).into());
         }
         if at > 0 {

@@ -6,6 +6,7 @@ use super::target;
 use super::world::{Done, Site, World};
 use crate::error::Kind;
 use crate::stream::Reader;
+use crate::stream::opcode::{MEMOIZE, TUPLE2};
 
 impl<V: Default> Machine<V> {
     // ---- tuples ------------------------------------------------------------------------------------------------
@@ -138,7 +139,10 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
     ) -> Done<W> {
         self.budget.memory(size::DICT)?;
-        if self.liveness.is_some() && reader.aside(|aside| self.defer_state(world, aside)) {
+        if self.liveness.is_some()
+            && let Some(mark) = self.defer_state(world, reader.rest())
+        {
+            reader.fuse(mark);
             return Ok(());
         }
         let value = world.dict(&mut self.budget, &mut [])?;
@@ -175,7 +179,17 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
     ) -> Done<W> {
         if self.deferred.last().is_some() && self.deferred.last() == self.marks.last() {
-            return reader.aside(|aside| self.set_deferred(world, aside));
+            if let Some(build) = self.build_behind(reader.rest()) {
+                let slots = matches!(reader.rest(), [TUPLE2, ..]);
+                if let [TUPLE2, MEMOIZE, ..] = reader.rest() {
+                    self.memo.skip();
+                }
+                reader.fuse(build);
+                return self.set_deferred(world, self.site(reader), slots);
+            }
+            let mark = self.pop_mark()?;
+            self.make_deferred(world, mark)?;
+            return self.set_items(world, self.site(reader), mark);
         }
         let from = self.pop_mark()?;
         self.set_items(world, self.site(reader), from)

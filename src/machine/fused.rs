@@ -8,8 +8,8 @@ use super::budget::size;
 use super::liveness::Liveness;
 use super::world::{Done, Site, World};
 use super::{Machine, target};
-use crate::stream::Reader;
 use crate::stream::opcode::{BINPUT, BUILD, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
+use crate::stream::{Reader, atoms};
 
 /// Calls before the memo is scanned: a stream of plain data never pays for it.
 pub(super) const CALLS_TO_SCAN: u32 = 4;
@@ -37,37 +37,44 @@ impl<V: Default> Machine<V> {
             | [LONG_BINPUT, ..]
                 if from > self.floor =>
             {
-                reader.aside(|aside| self.call_memoized(world, aside, from))
+                self.count_call(reader);
+                if self.liveness.is_some()
+                    && let Some(call @ [REDUCE | NEWOBJ, ..]) = self.behind_dead_put(reader.rest())
+                {
+                    if let [MEMOIZE, ..] = reader.rest() {
+                        self.memo.skip();
+                    }
+                    reader.fuse(call);
+                    return self.call_memoized(world, self.site(reader), from);
+                }
+                self.plain_tuple(world, reader, from)
             }
             _ => self.plain_tuple(world, reader, from),
         }
     }
 
-    /// TUPLE, its memo slot, and the call.
+    /// A call whose arguments a pickler has memoized as a tuple, which nothing fetches.
     fn call_memoized<W: World<Value = V>>(
         &mut self,
         world: &mut W,
-        reader: &mut Reader<'_>,
+        site: Site,
         from: usize,
     ) -> Done<W> {
-        self.count_call(reader);
-        if self.liveness.is_some()
-            && let Some(behind) = reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot))
-            && let [REDUCE | NEWOBJ, ..] = behind.rest()
-        {
-            if let [MEMOIZE, ..] = reader.rest() {
-                self.memo.skip();
-            }
-            *reader = behind;
-            reader.next_fused();
-            // As if the tuple had been made, memoized and taken apart.
-            let items = (self.stack.len() - from) as u64;
-            let tuple = if items == 0 { 0 } else { size::TUPLE };
-            self.budget
-                .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
-            return self.call_items(world, self.site(reader), from);
-        }
-        self.plain_tuple(world, reader, from)
+        // As if the tuple had been made, memoized and taken apart.
+        let items = (self.stack.len() - from) as u64;
+        let tuple = if items == 0 { 0 } else { size::TUPLE };
+        self.budget
+            .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
+        self.call_items(world, site, from)
+    }
+
+    /// What follows a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead. Of slices, as all that looks ahead here: a copy
+    /// of the cursor is read by pairs of words, just after the words were written one by one, and that wait was a fifth
+    /// of an instance.
+    #[inline(always)]
+    fn behind_dead_put<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let (slot, behind) = atoms::put(rest, self.memo.len())?;
+        self.is_dead(slot).then_some(behind)
     }
 
     /// After a few calls, finds out which slots of the memo are dead.
@@ -108,17 +115,15 @@ impl<V: Default> Machine<V> {
 
     /// EMPTY_DICT, its dead memo slot and a MARK, above an instance that takes attributes (or above the None that
     /// stands for its `__dict__` beside a dict of slots): the dict is put off. While its mark stands no opcode can reach
-    /// it.
-    pub(super) fn defer_state<W: World<Value = V>>(
+    /// it. Returns where the MARK is.
+    pub(super) fn defer_state<'a, W: World<Value = V>>(
         &mut self,
         world: &mut W,
-        reader: &mut Reader<'_>,
-    ) -> bool {
-        let Some(behind) = reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot)) else {
-            return false;
-        };
+        rest: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        let behind = self.behind_dead_put(rest)?;
         let here = self.stack.get(self.floor..).unwrap_or_default();
-        let takes = match (behind.rest(), here) {
+        let takes = match (behind, here) {
             ([MARK, ..], [.., top]) if world.takes_attributes(top, false) => true,
             ([MARK, ..], [.., below, top]) if W::is_none(top) => {
                 world.takes_attributes(below, true)
@@ -126,43 +131,43 @@ impl<V: Default> Machine<V> {
             _ => false,
         };
         if !takes {
-            return false;
+            return None;
         }
-        if let [MEMOIZE, ..] = reader.rest() {
+        if let [MEMOIZE, ..] = rest {
             self.memo.skip();
         }
-        *reader = behind;
-        reader.next_fused();
         self.stack.push(V::default());
-        self.floor = self.stack.len();
-        self.marks.push(self.floor);
+        self.mark();
         self.deferred.push(self.floor);
-        true
+        Some(behind)
     }
 
-    /// SETITEMS on a dict that was put off: if BUILD follows, its items become attributes; if not, it is made.
+    /// Behind the SETITEMS of a dict that was put off: where the BUILD is that its items become attributes at.
+    #[inline(always)]
+    pub(super) fn build_behind<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let mark = self.marks.last()?;
+        if !(self.stack.len() - mark).is_multiple_of(2) {
+            return None;
+        }
+        match rest {
+            [BUILD, ..] => Some(rest),
+            [TUPLE2, build @ ..] if matches!(build, [BUILD, ..]) => Some(build),
+            [TUPLE2, rest @ ..] => self
+                .behind_dead_put(rest)
+                .filter(|build| matches!(build, [BUILD, ..])),
+            _ => None,
+        }
+    }
+
+    /// SETITEMS on a dict that was put off, and the BUILD behind it: its items become attributes.
     pub(super) fn set_deferred<W: World<Value = V>>(
         &mut self,
         world: &mut W,
-        reader: &mut Reader<'_>,
+        site: Site,
+        slots: bool,
     ) -> Done<W> {
         let mark = self.pop_mark()?;
-        let whole = (self.stack.len() - mark).is_multiple_of(2);
-        let fused = match reader.rest() {
-            [BUILD, ..] if whole => Some((*reader, false)),
-            [TUPLE2, ..] if whole => self.behind_tuple(*reader).map(|behind| (behind, true)),
-            _ => None,
-        };
-        let Some((behind, slots)) = fused else {
-            self.make_deferred(world, mark)?;
-            return self.set_items(world, self.site(reader), mark);
-        };
-        if slots && matches!(reader.rest(), [_, MEMOIZE, ..]) {
-            self.memo.skip();
-        }
         self.deferred.pop();
-        *reader = behind;
-        reader.next_fused();
         // As if the dict had been made, memoized, read by the contract and copied.
         let pairs = (self.stack.len() - mark) as u64 / 2;
         let (tuple, dicts) = if slots {
@@ -173,7 +178,6 @@ impl<V: Default> Machine<V> {
         self.budget.memory(
             pairs * (dicts * size::DICT_ITEM + 2 * size::REFERENCE) + size::REFERENCE + tuple,
         )?;
-        let site = self.site(reader);
         // Below the mark: the dict that was not made, the None of a state with slots, the instance.
         let depth = if slots { 3 } else { 2 };
         let (below, pairs) = self.stack.split_at_mut(mark);
@@ -186,16 +190,6 @@ impl<V: Default> Machine<V> {
         }
         self.stack.truncate(mark + 1 - depth);
         Ok(())
-    }
-
-    /// The cursor behind TUPLE2 and its dead memo slot, if BUILD stands there.
-    fn behind_tuple<'a>(&self, mut reader: Reader<'a>) -> Option<Reader<'a>> {
-        reader.next_fused();
-        let behind = match reader.rest() {
-            [BUILD, ..] => reader,
-            _ => reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot))?,
-        };
-        matches!(behind.rest(), [BUILD, ..]).then_some(behind)
     }
 
     /// Makes a dict that was put off: something else than BUILD will take it.

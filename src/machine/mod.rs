@@ -31,6 +31,8 @@ use liveness::Liveness;
 use memo::Memo;
 use world::{Done, Site, World};
 
+/// What PROTO may declare.
+const HIGHEST_PROTOCOL: u8 = 5;
 /// Instructions between two calls of [`World::tick`].
 const TICK: u32 = 1 << 16;
 
@@ -100,9 +102,10 @@ impl<V: Default> Machine<V> {
     }
 
     /// Makes ready for a pickle that has nothing to do with the last one. Small room is kept, so that small loads need
-    /// not allocate it each time.
-    pub fn reset(&mut self, limits: &Limits) {
-        self.budget.reset(limits);
+    /// not allocate it each time. So many bytes of it are here.
+    #[inline]
+    pub fn reset(&mut self, limits: &Limits, bytes: u64) {
+        self.budget.reset(limits, bytes);
         self.ticks = TICK;
         self.charged = 0;
         self.protocol = 0;
@@ -138,6 +141,7 @@ impl<V: Default> Machine<V> {
 
     /// The memo is of no use after the run, and the reader has the whole stream: slots that are never fetched need not
     /// be filled.
+    #[inline]
     pub fn forget_memo(&mut self) {
         self.calls_to_scan = Some(fused::CALLS_TO_SCAN);
     }
@@ -199,6 +203,9 @@ impl<V: Default> Machine<V> {
         loop {
             if let Err(fault) = self.run_plain(world, reader, &mut ticks) {
                 return Err(failed(fault, reader.at(), reader.code()));
+            }
+            if self.run_gets(world, reader, &mut ticks) {
+                continue;
             }
             let op = match reader.next_op() {
                 Ok(Op::Stop) => {
@@ -432,8 +439,9 @@ fn target<'s, V>(
     })
 }
 
+/// An instruction failed there.
 #[cold]
-fn failed<F>(fault: F, at: u64, code: u8) -> Failure<F> {
+pub fn failed<F>(fault: F, at: u64, code: u8) -> Failure<F> {
     Failure::World {
         fault,
         at,

@@ -10,9 +10,14 @@ impl<V: Default> Machine<V> {
 
     #[inline(always)]
     pub(super) fn load_mark<E>(&mut self) -> Result<(), E> {
+        self.mark();
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn mark(&mut self) {
         self.floor = self.stack.len();
         self.marks.push(self.floor);
-        Ok(())
     }
 
     /// POP takes a mark where one is on top, as it does for `pickle`.

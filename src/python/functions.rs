@@ -5,14 +5,17 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, LazyLock};
 
+use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyCFunction;
 
 use super::errors;
 use super::limits::Limits;
-use super::policy::{PyPolicy, default_policy, with_allow};
+use super::policy::{PyPolicy, default_policy, known_default_policy, with_allow};
 use crate::load::ffi;
-use crate::load::run::{Rules, load_file, load_slice};
+use crate::load::run::{Here, Rules, Within, load_file, load_slice};
 use crate::load::source::File;
 use crate::load::{Encoding, Options};
 use crate::machine::budget;
@@ -127,16 +130,61 @@ fn load_buffer<'py>(
         limits,
     };
     let loaded = match ffi::immutable_bytes(data) {
-        Some(bytes) => load_slice(py, bytes, rules, options),
-        None => load_slice(py, &ffi::copied_bytes(data)?, rules, options),
+        Some(bytes) => load_slice(py, bytes, rules, options, Here),
+        None => load_slice(py, &ffi::copied_bytes(data)?, rules, options, Here),
     };
     loaded.map_err(|refusal| {
         if policy.inner.is_unrestricted() {
-            errors::raise_free(py, refusal)
+            errors::raise_free(py, *refusal)
         } else {
-            errors::raise(py, refusal, None)
+            errors::raise(py, *refusal, None)
         }
     })
+}
+
+/// `safe_loads(data)`, without any keyword: under the default policy, within the default limits.
+pub struct SafeLoads;
+
+impl ffi::Door for SafeLoads {
+    fn wrapper() -> &'static PyOnceLock<Py<PyCFunction>> {
+        static WRAPPER: PyOnceLock<Py<PyCFunction>> = PyOnceLock::new();
+        &WRAPPER
+    }
+
+    #[inline(always)]
+    fn call<'py>(
+        data: Borrowed<'_, 'py, PyAny>,
+        counted: ffi::Counted,
+    ) -> Result<Bound<'py, PyAny>, ffi::Raised> {
+        let py = data.py();
+        let (Some(policy), Some(bytes)) = (known_default_policy(py), ffi::immutable_bytes(&data))
+        else {
+            return load_rarely(data, counted);
+        };
+        let rules = Rules {
+            policy: &policy.inner,
+            cache: &policy.cache,
+            limits: default_limits(),
+        };
+        let options = Options::default();
+        load_slice(py, bytes, rules, &options, counted)
+            .map_err(|refusal| counted.raise(|py| errors::raise(py, *refusal, None)))
+    }
+}
+
+/// The first call of all, and data that is not bytes.
+#[cold]
+#[inline(never)]
+fn load_rarely<'py>(
+    data: Borrowed<'_, 'py, PyAny>,
+    counted: ffi::Counted,
+) -> Result<Bound<'py, PyAny>, ffi::Raised> {
+    let load = || {
+        let policy = default_policy(data.py())?;
+        load_buffer(&data, policy.get(), default_limits(), &Options::default())
+    };
+    let loaded = counted.run(load);
+    loaded.map_err(|error| counted.raise(|_| error))
 }
 
 /// The limits of a load that names none.
@@ -276,11 +324,8 @@ pub fn safe_loads<'py>(
         let options = Options {
             fix_imports,
             encoding: encoding_of(encoding, errors),
-            buffers: None,
-            persistent_load: None,
-            find_class: None,
-            protocol: None,
             strict,
+            ..Options::default()
         };
         return load_buffer(data, default_policy(py)?.get(), default_limits(), &options);
     }

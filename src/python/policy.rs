@@ -27,7 +27,7 @@ use crate::machine::budget;
 use crate::policy::{Policy, split_path};
 use assemble::{add, extensions, renamed};
 use documents::Notes;
-pub use memory::{default_policy, with_allow};
+pub use memory::{default_policy, known_default_policy, with_allow};
 
 /// An allowlist: what pickles may mention, call, instantiate and fill.
 ///

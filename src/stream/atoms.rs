@@ -131,6 +131,15 @@ pub fn index(code: u8, rest: &[u8]) -> Read<'_, i64> {
     Some(((word & mask).into(), rest.get(width..)?))
 }
 
+/// Whether four BINGET come next.
+#[inline(always)]
+pub fn gets_follow(rest: &[u8]) -> bool {
+    const CODES: u64 = u64::from_le_bytes([0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0]);
+    const GETS: u64 = u64::from_le_bytes([BINGET, 0, BINGET, 0, BINGET, 0, BINGET, 0]);
+    let word = rest.first_chunk().copied().map(u64::from_le_bytes);
+    word.is_some_and(|word| word & CODES == GETS)
+}
+
 /// The same among the last bytes.
 #[inline(never)]
 fn last_index(code: u8, rest: &[u8]) -> Read<'_, i64> {
@@ -252,6 +261,15 @@ mod tests {
             }
         }
         assert!(atoms > 500, "{atoms}");
+    }
+
+    #[test]
+    fn four_gets_are_seen_and_nothing_else() {
+        assert!(gets_follow(b"h\x00h\xffhhh\x02"));
+        assert!(gets_follow(b"h\x00h\x01h\x02h\x03e."));
+        assert!(!gets_follow(b"h\x00h\x01h\x02h"));
+        assert!(!gets_follow(b"h\x00h\x01h\x02j\x03\0\0\0"));
+        assert!(!gets_follow(b"hhhhhhKh"));
     }
 
     #[test]

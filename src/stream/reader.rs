@@ -44,6 +44,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// At the start of a stream: takes the PROTO that it begins with, up to that version, and the FRAME behind it, if all
+    /// of that is here. What is not is left to be read one by one.
+    #[inline(always)]
+    pub fn open(&mut self, highest: u8) -> Option<u8> {
+        let [opcode::PROTO, version, rest @ ..] = self.rest else {
+            return None;
+        };
+        if *version > highest {
+            return None;
+        }
+        self.rest = rest;
+        if let [opcode::FRAME, rest @ ..] = rest
+            && let Some((length, rest)) = rest.split_first_chunk()
+            && let Ok(length) = usize::try_from(u64::from_le_bytes(*length))
+            && let Some((rest, behind)) = rest.split_at_checked(length)
+        {
+            (self.rest, self.behind) = (rest, behind);
+            self.framed = true;
+        }
+        Some(*version)
+    }
+
     /// Index in the data of the next byte to read.
     pub fn position(&self) -> usize {
         self.data.len() - self.rest.len() - self.behind.len()
@@ -107,14 +129,6 @@ impl<'a> Reader<'a> {
         self.data.len()
     }
 
-    /// The cursor behind a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead; `next` is the slot that MEMOIZE would
-    /// store at.
-    #[inline(always)]
-    pub fn skip_dead_put(&self, next: u64, is_dead: impl Fn(u64) -> bool) -> Option<Self> {
-        let (slot, rest) = atoms::put(self.rest, next)?;
-        is_dead(slot).then_some(Self { rest, ..*self })
-    }
-
     /// Takes the opcode that [`Reader::rest`] showed, for a path that executes it together with the current one.
     #[inline(always)]
     pub fn next_fused(&mut self) {
@@ -122,6 +136,13 @@ impl<'a> Reader<'a> {
             self.start = self.rest.as_ptr();
             self.rest = rest;
         }
+    }
+
+    /// Goes to a later opcode of [`Reader::rest`] and takes it, as [`Reader::next_fused`] does.
+    #[inline(always)]
+    pub fn fuse(&mut self, opcode: &'a [u8]) {
+        self.go_to(opcode);
+        self.next_fused();
     }
 
     /// Goes to a later place of [`Reader::rest`].

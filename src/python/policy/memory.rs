@@ -23,14 +23,21 @@ struct Extended {
 
 static RECENT: Mutex<VecDeque<Extended>> = Mutex::new(VecDeque::new());
 
+static DEFAULT: PyOnceLock<Py<PyPolicy>> = PyOnceLock::new();
+
 /// The policy `std`, one per process.
 pub fn default_policy(py: Python<'_>) -> PyResult<Bound<'_, PyPolicy>> {
-    static DEFAULT: PyOnceLock<Py<PyPolicy>> = PyOnceLock::new();
     let policy = DEFAULT.get_or_try_init(py, || {
         let policy = PyPolicy::assemble(py, Policy::clone(Policy::std()), Vec::new(), None, None)?;
         Py::new(py, policy)
     })?;
     Ok(policy.bind(py).clone())
+}
+
+/// The same without a reference of its own, once it was asked for.
+#[inline]
+pub fn known_default_policy(py: Python<'_>) -> Option<&PyPolicy> {
+    DEFAULT.get(py).map(Py::get)
 }
 
 /// The policy of a call: the one given or the default, with what the call allows besides.
