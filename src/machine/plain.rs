@@ -27,7 +27,7 @@ struct Stand<'a, F> {
 
 impl<V: Default> Machine<V> {
     /// Executes the PROTO and the FRAME that a stream begins with, and the plain data behind them: small pickles are
-    /// mostly nothing else, and need not enter the loop of all opcodes (35 ns of a hundred). Returns the value if STOP is
+    /// mostly nothing else, and need not enter the loop of all opcodes. Returns the value if STOP is
     /// next; if not, [`Machine::run`] goes on from where the reader then is.
     #[inline(always)]
     pub fn run_opening<W: World<Value = V>>(
