@@ -54,10 +54,10 @@ struct Set {
 /// comparison nor a larger table, nor another way to be hashed. Holes are left of them.
 #[inline(always)]
 pub fn set_take(set: &Value, items: &mut [Value]) -> usize {
-    if layout().sets.is_none() {
-        return 0;
+    match (layout().sets, items.first()) {
+        (Some(()), Some(item)) if item.is_free_key() => take(set, items),
+        _ => 0,
     }
-    take(set, items)
 }
 
 #[inline(never)]

@@ -42,9 +42,9 @@ pub struct Tables {
 /// way to be hashed. Holes are left of them.
 #[inline(always)]
 pub fn dict_take(dict: &Value, pairs: &mut [Value], tracked: bool) -> usize {
-    match &layout().tables {
-        Some(tables) => take(tables, dict, pairs, tracked),
-        None => 0,
+    match (&layout().tables, pairs.first()) {
+        (Some(tables), Some(key)) if key.is_free_key() => take(tables, dict, pairs, tracked),
+        _ => 0,
     }
 }
 
