@@ -6,7 +6,7 @@
 
 use super::budget::size;
 use super::liveness::Liveness;
-use super::world::{Done, Site, World};
+use super::world::{Done, World};
 use super::{Machine, target};
 use crate::stream::Reader;
 use crate::stream::opcode::{BINPUT, BUILD, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
@@ -30,10 +30,10 @@ impl<V: Default> Machine<V> {
                     self.count_call(reader);
                 }
                 reader.next_fused();
-                self.call_items(world, self.site(reader), from)
+                self.call_items(world, reader, from)
             }
-            [MEMOIZE, REDUCE | NEWOBJ, ..]
-            | [BINPUT, _, REDUCE | NEWOBJ, ..]
+            [MEMOIZE, REDUCE | NEWOBJ | BUILD, ..]
+            | [BINPUT, _, REDUCE | NEWOBJ | BUILD, ..]
             | [LONG_BINPUT, ..]
                 if from > self.floor =>
             {
@@ -43,7 +43,7 @@ impl<V: Default> Machine<V> {
         }
     }
 
-    /// TUPLE, its memo slot, and the call.
+    /// TUPLE, its memo slot, and the call, or the BUILD that takes it.
     fn call_memoized<W: World<Value = V>>(
         &mut self,
         world: &mut W,
@@ -53,19 +53,22 @@ impl<V: Default> Machine<V> {
         self.count_call(reader);
         if self.liveness.is_some()
             && let Some(behind) = reader.skip_dead_put(self.memo.len(), |slot| self.is_dead(slot))
-            && let [REDUCE | NEWOBJ, ..] = behind.rest()
+            && let [code @ (REDUCE | NEWOBJ | BUILD), ..] = behind.rest()
         {
             if let [MEMOIZE, ..] = reader.rest() {
                 self.memo.skip();
             }
             *reader = behind;
             reader.next_fused();
+            if *code == BUILD {
+                return self.build_items(world, reader, from);
+            }
             // As if the tuple had been made, memoized and taken apart.
             let items = (self.stack.len() - from) as u64;
             let tuple = if items == 0 { 0 } else { size::TUPLE };
             self.budget
                 .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
-            return self.call_items(world, self.site(reader), from);
+            return self.call_items(world, reader, from);
         }
         self.plain_tuple(world, reader, from)
     }
@@ -91,19 +94,44 @@ impl<V: Default> Machine<V> {
     fn call_items<W: World<Value = V>>(
         &mut self,
         world: &mut W,
-        site: Site,
+        reader: &Reader<'_>,
         from: usize,
     ) -> Done<W> {
+        let site = self.site(reader);
         self.budget.memory(size::OBJECT)?;
         let (callable, args) = target(&mut self.stack, &self.marks, from)?;
         let callable = std::mem::take(callable);
         let value = if site.code == REDUCE {
-            world.reduce_items(site, &mut self.budget, callable, args)?
+            let (liveness, next) = (self.liveness.as_ref(), self.memo.len());
+            let alone = || {
+                let dead = |slot| liveness.is_some_and(|liveness| liveness.is_dead(slot));
+                let behind = reader.skip_dead_put(next, dead);
+                behind.is_some_and(|behind| matches!(behind.rest(), [MARK, ..]))
+            };
+            world.reduce_items(site, &mut self.budget, callable, args, alone)?
         } else {
             world.newobj_items(site, &mut self.budget, callable, args)?
         };
         self.stack.truncate(from - 1);
         self.push_done(value)
+    }
+
+    /// BUILD with the items of its state on the stack.
+    #[inline(never)]
+    fn build_items<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        from: usize,
+    ) -> Done<W> {
+        let site = self.site(reader);
+        let items = (self.stack.len() - from) as u64;
+        let tuple = if items == 0 { 0 } else { size::TUPLE };
+        self.budget.memory(tuple + items * size::REFERENCE)?;
+        let (object, items) = target(&mut self.stack, &self.marks, from)?;
+        world.build_items(site, &mut self.budget, object, items)?;
+        self.drop_items(world, from);
+        self.built(world, reader)
     }
 
     /// EMPTY_DICT, its dead memo slot and a MARK, above an instance that takes attributes (or above the None that
