@@ -387,6 +387,7 @@ BROKEN = {
     "bytes overflow beside an empty side": array(
         shape=ints(0, 2**62, 2**62), data=(BINBYTES(b""),)
     ),
+    "bytes overflow by a bit": array(shape=ints(0, 2**60), data=(BINBYTES(b""),)),
     "a side of more than 64 bits": array(shape=ints(2**64 + 1)),
     "too many dimensions": array(shape=ints(*[1] * 65)),
     "a side that is no int": array(shape=(BINFLOAT(1.0), TUPLE1)),
