@@ -507,6 +507,8 @@ def test_a_contract_of_the_policy_counts_too() -> None:
             safe_loads(asm(PROTO(5), *program), policy=narrow)
         assert not inspect(asm(PROTO(5), *program), policy=narrow).allowed
     waiting = array()[: array().index(REDUCE) + 1]
+    # From here on the names are resolved, and no inspection comes first.
+    assert safe_loads(asm(PROTO(4), *waiting), policy=narrow).size == 0
     data = asm(PROTO(4), MARK, *memoized((*waiting * 6, *array())), TUPLE)
     with pytest.raises(picklist.ForbiddenCallError, match="granted only"):
         safe_loads(data, policy=narrow)
@@ -565,9 +567,14 @@ def test_an_array_that_waits_for_its_state_may_be_used_before() -> None:
     *_, first, second = safe_loads(many, policy=PLAIN)
     assert first is second
     twice = (*memoized((*array() * 6, *given[:index])), MARK, POP, DUP, *given[index:])
-    data = asm(PROTO(4), MARK, *twice, TUPLE)
     with pytest.raises(picklist.UnsafePickleError):
-        safe_loads(data, policy=PLAIN)
+        safe_loads(asm(PROTO(4), MARK, *twice, TUPLE), policy=PLAIN)
+    unfilled = (*memoized((*array() * 6, *given[:index])), MARK, POP, DUP)
+    try:
+        *_, first, second = safe_loads(asm(PROTO(4), MARK, *unfilled, TUPLE), policy=PLAIN)
+    except picklist.UnsafePickleError:
+        return
+    assert first is second
 
 
 def test_an_unpickler_keeps_arrays_in_its_memo() -> None:
