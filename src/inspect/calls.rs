@@ -6,7 +6,8 @@ use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
 use crate::machine::world::Site;
-use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Refusal, Rights};
+use crate::policy::numpy::Known;
+use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Plan, Refusal, Rights};
 
 pub(super) type Noted = Result<Note, Stop>;
 
@@ -159,10 +160,11 @@ impl NoteWorld<'_> {
             Rights::NEW => Attempt::New(items),
             _ => Attempt::Call(items),
         };
-        if self.policy.judge(self, entry, attempt).is_err() {
+        let Ok(plan) = self.policy.judge(self, entry, attempt) else {
             self.uses.refuse_briefly();
             return Err(decided());
-        }
+        };
+        self.charge_opaque(budget, entry, plan)?;
         // Instances among them were settled when the tuple was made.
         if self.notes.get(args).is_some_and(|tuple| tuple.unsettled) {
             let mut at = 0;
@@ -173,7 +175,20 @@ impl NoteWorld<'_> {
                 at += 1;
             }
         }
-        self.instance_of(entry, (entry.0, NOBODY), &[], depth, false)
+        let made = self.instance_of(entry, (entry.0, NOBODY), &[], depth, false)?;
+        if plan != Plan::AsIs {
+            self.note_known(made, plan);
+        }
+        Ok(made)
+    }
+
+    /// What an opaque instance takes, and what its contract reads.
+    #[inline]
+    fn charge_opaque(&self, budget: &mut Budget, entry: EntryId, plan: Plan) -> Result<(), Stop> {
+        if plan != Plan::AsIs {
+            budget.memory(plan.reads() + self.policy.entry(entry).extra_memory())?;
+        }
+        Ok(())
     }
 
     /// The items of an argument tuple, charged before they are copied.
@@ -318,9 +333,14 @@ impl NoteWorld<'_> {
             return self.with_refused(entry, index, args, depth);
         }
         match self.policy.judge(self, entry, how.attempt()) {
-            Ok(_) if self.is_opaque(entry) => {
+            Ok(plan) if self.is_opaque(entry) => {
+                self.charge_opaque(budget, entry, plan)?;
                 self.settle_args(args, 0);
-                self.instance_of(entry, (index, NOBODY), &[], depth, false)
+                let made = self.instance_of(entry, (index, NOBODY), &[], depth, false)?;
+                if plan != Plan::AsIs {
+                    self.note_known(made, plan);
+                }
+                Ok(made)
             }
             Ok(plan) => {
                 self.settle_args(args, self.class_arguments(entry));
@@ -399,6 +419,21 @@ impl NoteWorld<'_> {
             made.unbuilt = unbuilt;
         }
         Ok(Note::Made { node, fresh: true })
+    }
+
+    /// Keeps what a plan says of the instance that it makes.
+    #[inline]
+    pub(super) fn note_known(&mut self, made: Note, plan: Plan) {
+        let known = match plan {
+            Plan::Dtype(numeric) | Plan::DtypeState(numeric) => Some(Known::Dtype(numeric)),
+            Plan::Unfilled => Some(Known::Unfilled),
+            // What numpy itself gives state to is not known any more.
+            Plan::ArrayState { .. } | Plan::AsIs => None,
+            _ => return,
+        };
+        if let Some(made) = made.node().and_then(|node| self.notes.get_mut(node)) {
+            made.known = known;
+        }
     }
 
     /// What a refused call makes: an instance of nothing, with which the stream may do what it likes.

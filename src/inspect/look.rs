@@ -6,6 +6,7 @@ use super::note::{self, Arena, Note, Part};
 use super::world::NoteWorld;
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::residues;
+use crate::policy::numpy::Known;
 use crate::policy::{EntryId, Form, Look, Meaning, Native, View};
 
 impl Look for NoteWorld<'_> {
@@ -74,7 +75,9 @@ impl Look for NoteWorld<'_> {
 
     fn item(&self, v: &Note, index: usize) -> Option<Note> {
         match *v {
-            Note::Tuple(node) | Note::List(node) => self.notes.item(node, index),
+            // A tuple is filled at once.
+            Note::Tuple(node) => self.notes.head(node).get(index).copied(),
+            Note::List(node) => self.notes.item(node, index),
             _ => None,
         }
     }
@@ -134,6 +137,21 @@ impl Look for NoteWorld<'_> {
             _ => None,
         });
         Some((fields.next()??, fields.next()??, fields.next()??))
+    }
+
+    fn known(&self, value: &Note) -> Option<Known> {
+        let Note::Made { node, fresh } = *value else {
+            return None;
+        };
+        let known = self.notes.get(node)?.known;
+        known.filter(|known| fresh || *known != Known::Unfilled)
+    }
+
+    fn octets<'v>(&'v self, value: &'v Note) -> Option<&'v [u8]> {
+        match *value {
+            Note::Bytes(data) | Note::ByteArray(data) => Some(self.notes.bytes(data)),
+            _ => None,
+        }
     }
 
     /// Nothing is imported here, so no class is known but the one of the standard library: the loader asks again.

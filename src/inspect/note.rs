@@ -10,6 +10,7 @@ use super::contents::{Blob, Data, Kept, Text};
 use super::long::{Long, needed, small};
 use crate::error::Kind;
 use crate::policy::EntryId;
+use crate::policy::numpy::Known;
 
 /// An index into one of the arena's tables.
 pub(super) type Id = u32;
@@ -155,6 +156,8 @@ pub(super) struct Node {
     pub(super) unsettled: bool,
     /// An instance that is nothing until BUILD.
     pub(super) unbuilt: bool,
+    /// What is known of an instance of numpy's.
+    pub(super) known: Option<Known>,
 }
 
 impl Node {
@@ -234,6 +237,7 @@ impl<'d> Arena<'d> {
             part,
             unsettled: false,
             unbuilt: false,
+            known: None,
         });
         Ok(node)
     }

@@ -28,7 +28,7 @@ impl NoteWorld<'_> {
             }
             _ => entry,
         };
-        budget.memory(self.policy.entry(made).extra_memory())?;
+        budget.memory(self.policy.entry(made).extra_memory() + plan.reads())?;
         self.charge_copies(budget, entry, plan, args)?;
         match plan {
             Plan::AsIs if self.policy.entry(entry).meaning == Meaning::Native(Native::Set) => {
@@ -63,7 +63,11 @@ impl NoteWorld<'_> {
                 self.chain_inside(budget, made, args.get(at).copied().unwrap_or_default())?;
                 Ok(made)
             }
-            _ => self.instance_of(entry, (index, NOBODY), args, depth, false),
+            _ => {
+                let made = self.instance_of(entry, (index, NOBODY), args, depth, false)?;
+                self.note_known(made, plan);
+                Ok(made)
+            }
         }
     }
 

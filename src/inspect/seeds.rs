@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::machine::Machine;
 use crate::machine::world::{Site, World};
 use crate::policy::EntryId;
+use crate::policy::numpy::{Known, Numeric};
 
 /// A value that is in the memo before the pickle begins: what an earlier pickle of the same `Unpickler` put there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Seed<'a> {
     Global(EntryId),
     /// An instance that an earlier pickle made through that entry.
     Made(EntryId),
+    /// A dtype of numbers that an earlier pickle made through that entry.
+    Dtype(EntryId, Numeric),
     /// An exact tuple.
     Tuple,
     /// An exact list.
@@ -66,12 +69,15 @@ impl<'d> NoteWorld<'d> {
             Seed::Str(text) => self.notes.text(text.into())?,
             Seed::Bytes(bytes) => Note::Bytes(self.notes.blob(bytes.into())?),
             Seed::Global(entry) => Note::Global(self.planted(entry)),
-            Seed::Made(entry) => {
+            Seed::Made(entry) | Seed::Dtype(entry, _) => {
                 let user = self.planted(entry);
                 let node = self.notes.node(Part::Args, &[], 1)?;
                 if let Some(made) = self.notes.get_mut(node) {
                     made.made_by(entry);
                     made.user = user;
+                    if let Seed::Dtype(_, numeric) = seed {
+                        made.known = Some(Known::Dtype(numeric));
+                    }
                 }
                 Note::Made { node, fresh: false }
             }

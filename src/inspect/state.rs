@@ -37,6 +37,7 @@ impl NoteWorld<'_> {
                 return Ok(());
             }
         };
+        let built = *object;
         *object = Note::Made { node, fresh: false };
         self.charge(budget, &[state])?;
         if let Note::Tuple(parts) = state {
@@ -48,8 +49,8 @@ impl NoteWorld<'_> {
         self.chain_inside(budget, *object, state)?;
         let depth = self.notes.depth(state) + 1;
         budget.depth(depth)?;
-        let quoted = self.judge_state(site, node, fresh, state);
-        budget.memory(quoted)?;
+        let cost = self.judge_state(site, built, (node, fresh), state);
+        budget.memory(cost)?;
         let entry = self.notes.get(node).and_then(Node::entry);
         if !entry.is_some_and(|entry| self.is_opaque(entry)) {
             self.notes.fill(node, Part::State, &[state])?;
@@ -60,8 +61,15 @@ impl NoteWorld<'_> {
         Ok(())
     }
 
-    /// Asks the policy; returns the length of what a refusal quotes, which must cost as much as it says.
-    fn judge_state(&mut self, site: Site, node: Id, fresh: bool, state: Note) -> u64 {
+    /// Asks the policy; returns what the contract reads, or the length of what a refusal quotes, which must cost as much
+    /// as it says.
+    fn judge_state(
+        &mut self,
+        site: Site,
+        object: Note,
+        (node, fresh): (Id, bool),
+        state: Note,
+    ) -> u64 {
         let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry(), node.user)) else {
             return 0;
         };
@@ -70,12 +78,18 @@ impl NoteWorld<'_> {
             self.settle(state);
             return 0;
         };
-        let meaning = self.policy.entry(entry).meaning;
+        let policy = self.policy;
+        let target = policy.entry(entry);
+        let meaning = target.meaning;
         if meaning != Meaning::Native(Native::Partial) {
             self.settle(state);
         }
         let judged = if fresh || self.policy.may_build_again(entry) {
-            self.policy.judge(self, entry, Attempt::State(&state))
+            let attempt = match target.numpy() {
+                Some(_) => Attempt::Build(&object, &state),
+                None => Attempt::State(&state),
+            };
+            policy.judge(self, entry, attempt)
         } else {
             Err(Refusal {
                 attempt: "given state",
@@ -84,10 +98,12 @@ impl NoteWorld<'_> {
         };
         match judged {
             Ok(Plan::PartialNew { class }) => self.bind_partial(node, class, state),
-            Ok(_) => {
+            Ok(plan) => {
+                self.note_known(object, plan);
                 if let Some(made) = self.notes.get_mut(node) {
                     made.unbuilt = false;
                 }
+                return plan.reads();
             }
             Err(_) if self.is_nothing(state) => {}
             Err(refusal) => {

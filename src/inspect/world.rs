@@ -319,6 +319,7 @@ impl World for NoteWorld<'_> {
         budget: &mut Budget,
         callable: Note,
         args: &mut [Note],
+        _alone: impl Fn() -> bool,
     ) -> Made<Self> {
         self.call_items(site, budget, callable, args)
     }

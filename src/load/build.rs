@@ -24,6 +24,12 @@ impl<'py> PyWorld<'_, 'py> {
             self.materialize(object)?;
             return self.build_free(object, &state);
         }
+        if self.desk.met.numpy.is_some()
+            && object.tag() == Tag::Fresh
+            && self.give_numpy_state(budget, object, &state)?
+        {
+            return Ok(());
+        }
         let id = match object.tag() {
             Tag::Fresh | Tag::Made => EntryId(object.entry()),
             Tag::Global => return Err(self.never_written(EntryId(object.entry()), "given state")),

@@ -75,7 +75,7 @@ impl<'py> PyWorld<'_, 'py> {
         let depth = args.depth();
         self.charge(budget, std::slice::from_ref(args))?;
         let mut items = self.unpack(args, "REDUCE")?;
-        let mut value = self.call_directly(budget, callable, &items)?;
+        let mut value = self.call_directly(budget, callable, &items, || false)?;
         if value.is_hole() {
             value = self.call(site, budget, callable, &mut items)?;
         }
@@ -175,14 +175,15 @@ impl<'py> PyWorld<'_, 'py> {
             }
             _ => id,
         };
-        budget.memory(self.policy.entry(made).extra_memory())?;
+        budget.memory(self.policy.entry(made).extra_memory() + plan.reads())?;
         let mut value = match plan {
             Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
                 self.call_object(id, args)?
             }
             Plan::NewObj { class } => {
-                let plan = self.judge(class, Attempt::New(&args[1..]))?;
-                self.instance_of(class, plan, &mut args[1..])?
+                let made = self.judge(class, Attempt::New(&args[1..]))?;
+                let unbuilt = matches!(made, Plan::Unbuilt);
+                self.instance_of(class, unbuilt, &mut args[1..])?
             }
             Plan::NewObjEx { class } => {
                 let (mut new_args, kwargs) = (
@@ -204,7 +205,7 @@ impl<'py> PyWorld<'_, 'py> {
     }
 
     /// Calls the real class or function.
-    fn call_object(&mut self, id: EntryId, args: &mut [Value]) -> Made<Self> {
+    pub(super) fn call_object(&mut self, id: EntryId, args: &mut [Value]) -> Made<Self> {
         if let Some(member) = self.plain_member(id, args) {
             return Ok(self.returned(member));
         }

@@ -246,6 +246,9 @@ impl<'py> PyWorld<'_, 'py> {
 
     /// An instance that is nothing until BUILD may not be used before it.
     pub(super) fn require_built(&mut self, value: &mut Value) -> Done<Self> {
+        if !value.has_object() {
+            return self.make_unfilled(value);
+        }
         let name = pyo3::intern!(self.py, "int");
         if ffi::generic_get(value.bound(self.py), name.as_any()).is_ok() {
             value.set_symbolic(false);

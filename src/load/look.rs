@@ -12,6 +12,7 @@ use pyo3::types::{
 use super::ffi::{self, Tag, Value, Whole};
 use super::{PyWorld, Symbol};
 use crate::inspect::Seed;
+use crate::policy::numpy::{Known, Numeric};
 use crate::policy::{EntryId, Form, Look, Meaning, View};
 
 /// The hash of an address, for tables of classes: no stream chooses where a class of the policy lies, and the keyed
@@ -155,6 +156,17 @@ impl Look for PyWorld<'_, '_> {
         ))
     }
 
+    fn known(&self, value: &Value) -> Option<Known> {
+        self.known_of(value)
+    }
+
+    fn octets<'v>(&'v self, value: &'v Value) -> Option<&'v [u8]> {
+        match self.view(value) {
+            View::Bytes(bytes) => Some(bytes),
+            _ => ffi::bytearray_bytes(value),
+        }
+    }
+
     fn enum_value(&self, entry: EntryId, value: &Value) -> Option<bool> {
         let resolved = self.cache.get(self.py, entry)?;
         if !value.has_object() {
@@ -219,7 +231,12 @@ impl PyWorld<'_, '_> {
     pub(super) fn seed(&self, value: &Value) -> Seed<'static> {
         match (value.tag(), self.view(value)) {
             (Tag::Global, _) => Seed::Global(EntryId(value.entry())),
-            (Tag::Made | Tag::Fresh, _) => Seed::Made(EntryId(value.entry())),
+            (Tag::Made | Tag::Fresh, _) => match self.known_of(value) {
+                Some(Known::Dtype(numeric)) => Seed::Dtype(EntryId(value.entry()), numeric),
+                _ => Seed::Made(EntryId(value.entry())),
+            },
+            (Tag::Plain, View::Str(text)) => constant(text).map_or(Seed::Other, Seed::Str),
+            (Tag::Plain, View::Bytes(b"b")) => Seed::Bytes(b"b"),
             (Tag::List, _) => Seed::List,
             (Tag::Dict, _) => Seed::Dict,
             (Tag::Set, _) => Seed::Set,
@@ -256,6 +273,13 @@ impl PyWorld<'_, '_> {
             .name()
             .map_or_else(|_| "object".into(), |name| name.to_string())
     }
+}
+
+/// The text that contracts of numpy's ask for, which its pickles write once and fetch from then on.
+fn constant(text: &str) -> Option<&'static str> {
+    const ORDERS: [&str; 7] = ["b", "C", "F", "K", "<", ">", "|"];
+    let codes = Numeric::all().map(Numeric::code);
+    ORDERS.into_iter().chain(codes).find(|known| *known == text)
 }
 
 fn view_object<'v>(object: &'v Bound<'_, PyAny>) -> View<'v> {

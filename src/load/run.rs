@@ -161,6 +161,7 @@ pub fn load_file<'py>(
 ) -> Result<Bound<'py, PyAny>, Refusal> {
     let mut desk = Desk::default();
     let mut world = PyWorld::new(py, rules, options, Stream::File(Rc::clone(file)), &mut desk);
+    world.know_again(memo)?;
     world.remember(memo);
     let expands = rules.limits.max_expanded.is_some();
     file.borrow_mut().begin(buffer, !world.checked || expands);

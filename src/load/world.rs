@@ -291,8 +291,9 @@ impl World for PyWorld<'_, '_> {
         budget: &mut Budget,
         callable: Value,
         args: &mut [Value],
+        alone: impl Fn() -> bool,
     ) -> Made<Self> {
-        let value = self.call_directly(budget, &callable, args)?;
+        let value = self.call_directly(budget, &callable, args, alone)?;
         if !value.is_hole() {
             return Ok(value);
         }
@@ -345,6 +346,20 @@ impl World for PyWorld<'_, '_> {
         object: &mut Value,
         state: Value,
     ) -> Done<Self> {
+        self.give_state(site, budget, object, state)
+    }
+
+    fn build_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Value,
+        items: &mut [Value],
+    ) -> Done<Self> {
+        if object.tag() == Tag::Fresh && self.fill_array(budget, object, items)? {
+            return Ok(());
+        }
+        let state = self.tuple(budget, items)?;
         self.give_state(site, budget, object, state)
     }
 

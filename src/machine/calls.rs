@@ -125,6 +125,16 @@ impl<V: Default> Machine<V> {
         reader: &mut Reader<'_>,
     ) -> Done<W> {
         self.build(world, self.site(reader))?;
+        self.built(world, reader)
+    }
+
+    /// What lies raw behind BUILD is no opcode.
+    #[inline(always)]
+    pub(super) fn built<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+    ) -> Done<W> {
         if let Some(built) = self.stack.last() {
             let raw = world.raw_bytes(&mut self.budget, built, reader.behind())?;
             if raw > 0 {

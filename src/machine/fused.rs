@@ -15,7 +15,7 @@ use crate::stream::{Reader, atoms};
 pub(super) const CALLS_TO_SCAN: u32 = 4;
 
 impl<V: Default> Machine<V> {
-    /// TUPLE, and the REDUCE or NEWOBJ behind it.
+    /// TUPLE, and the REDUCE, NEWOBJ or BUILD behind it.
     #[inline(always)]
     pub(super) fn tuple_or_call<W: World<Value = V>>(
         &mut self,
@@ -30,22 +30,26 @@ impl<V: Default> Machine<V> {
                     self.count_call(reader);
                 }
                 reader.next_fused();
-                self.call_items(world, self.site(reader), from)
+                self.call_items(world, self.site(reader), reader.rest(), from)
             }
-            [MEMOIZE, REDUCE | NEWOBJ, ..]
-            | [BINPUT, _, REDUCE | NEWOBJ, ..]
+            [MEMOIZE, REDUCE | NEWOBJ | BUILD, ..]
+            | [BINPUT, _, REDUCE | NEWOBJ | BUILD, ..]
             | [LONG_BINPUT, ..]
                 if from > self.floor =>
             {
                 self.count_call(reader);
                 if self.liveness.is_some()
-                    && let Some(call @ [REDUCE | NEWOBJ, ..]) = self.behind_dead_put(reader.rest())
+                    && let Some(taker @ [code @ (REDUCE | NEWOBJ | BUILD), ..]) =
+                        self.behind_dead_put(reader.rest())
                 {
                     if let [MEMOIZE, ..] = reader.rest() {
                         self.memo.skip();
                     }
-                    reader.fuse(call);
-                    return self.call_memoized(world, self.site(reader), from);
+                    reader.fuse(taker);
+                    if *code == BUILD {
+                        return self.build_items(world, reader, from);
+                    }
+                    return self.call_memoized(world, self.site(reader), reader.rest(), from);
                 }
                 self.plain_tuple(world, reader, from)
             }
@@ -58,6 +62,7 @@ impl<V: Default> Machine<V> {
         &mut self,
         world: &mut W,
         site: Site,
+        rest: &[u8],
         from: usize,
     ) -> Done<W> {
         // As if the tuple had been made, memoized and taken apart.
@@ -65,7 +70,7 @@ impl<V: Default> Machine<V> {
         let tuple = if items == 0 { 0 } else { size::TUPLE };
         self.budget
             .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
-        self.call_items(world, site, from)
+        self.call_items(world, site, rest, from)
     }
 
     /// What follows a MEMOIZE, BINPUT or LONG_BINPUT whose slot is dead. Of slices, as all that looks ahead here: a copy
@@ -99,18 +104,43 @@ impl<V: Default> Machine<V> {
         &mut self,
         world: &mut W,
         site: Site,
+        rest: &[u8],
         from: usize,
     ) -> Done<W> {
         self.budget.memory(size::OBJECT)?;
         let (callable, args) = target(&mut self.stack, &self.marks, from)?;
         let callable = std::mem::take(callable);
         let value = if site.code == REDUCE {
-            world.reduce_items(site, &mut self.budget, callable, args)?
+            let (liveness, next) = (self.liveness.as_ref(), self.memo.len());
+            let alone = || {
+                let dead = |slot| liveness.is_some_and(|liveness| liveness.is_dead(slot));
+                atoms::put(rest, next)
+                    .is_some_and(|(slot, behind)| behind.first() == Some(&MARK) && dead(slot))
+            };
+            world.reduce_items(site, &mut self.budget, callable, args, alone)?
         } else {
             world.newobj_items(site, &mut self.budget, callable, args)?
         };
         self.stack.truncate(from - 1);
         self.push_done(value)
+    }
+
+    /// BUILD with the items of its state on the stack.
+    #[inline(never)]
+    fn build_items<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        from: usize,
+    ) -> Done<W> {
+        let site = self.site(reader);
+        let items = (self.stack.len() - from) as u64;
+        let tuple = if items == 0 { 0 } else { size::TUPLE };
+        self.budget.memory(tuple + items * size::REFERENCE)?;
+        let (object, items) = target(&mut self.stack, &self.marks, from)?;
+        world.build_items(site, &mut self.budget, object, items)?;
+        self.drop_items(world, from);
+        self.built(world, reader)
     }
 
     /// EMPTY_DICT, its dead memo slot and a MARK, above an instance that takes attributes (or above the None that

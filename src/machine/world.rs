@@ -157,14 +157,17 @@ pub trait World {
         callable: Self::Value,
         args: Self::Value,
     ) -> Made<Self>;
-    /// REDUCE whose tuple nothing else can reach: the arguments straight from the stack.
+    /// REDUCE whose tuple nothing else can reach: the arguments straight from the stack. Whether the result is alone:
+    /// nothing fetches it from the memo, and a MARK stands above it next.
     fn reduce_items(
         &mut self,
         site: Site,
         budget: &mut Budget,
         callable: Self::Value,
         args: &mut [Self::Value],
+        alone: impl Fn() -> bool,
     ) -> Made<Self> {
+        let _ = alone;
         let args = self.tuple(budget, args)?;
         self.reduce(site, budget, callable, args)
     }
@@ -212,6 +215,17 @@ pub trait World {
         object: &mut Self::Value,
         state: Self::Value,
     ) -> Done<Self>;
+    /// BUILD whose state is a tuple that nothing else can reach: its items straight from the stack.
+    fn build_items(
+        &mut self,
+        site: Site,
+        budget: &mut Budget,
+        object: &mut Self::Value,
+        items: &mut [Self::Value],
+    ) -> Done<Self> {
+        let state = self.tuple(budget, items)?;
+        self.build(site, budget, object, state)
+    }
     /// Whether a value is a dict that SETITEM may fill, so that the string above it is a key.
     fn is_dict(value: &Self::Value) -> bool {
         let _ = value;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
+use super::contract::numpy::{self, Numpy};
 use super::contract::{Contract, Native};
 
 /// The number of an entry inside one [`Policy`](super::Policy).
@@ -233,6 +234,8 @@ pub struct Entry {
     /// need, which is known once the object is.
     pub(super) plain: bool,
     pub(super) dangerous: bool,
+    /// Which of numpy's names it is, of those whose plain use has a contract of its own.
+    numpy: Option<Numpy>,
     grant: OnceLock<Grant>,
 }
 
@@ -254,6 +257,7 @@ impl Entry {
             plain: meaning == Meaning::Object && declared.is_none(),
             declared,
             dangerous: false,
+            numpy: numpy::of_entry(meaning, module, name),
             grant: OnceLock::new(),
         }
     }
@@ -303,6 +307,12 @@ impl Entry {
         )
     }
 
+    /// Which of numpy's names it is, of those whose plain use has a contract of its own.
+    #[inline]
+    pub fn numpy(&self) -> Option<Numpy> {
+        self.numpy
+    }
+
     /// `module.name`, for messages.
     pub fn path(&self) -> String {
         format!("{}.{}", self.module, self.name)
@@ -334,6 +344,7 @@ impl Clone for Entry {
             declared: self.declared.clone(),
             plain: self.plain,
             dangerous: self.dangerous,
+            numpy: self.numpy,
             grant,
         }
     }

@@ -21,6 +21,8 @@ pub enum Attempt<'a, V> {
     NewEx(&'a [V], &'a [V]),
     /// Give an instance this state.
     State(&'a V),
+    /// Give that instance this state, where the contract looks at both.
+    Build(&'a V, &'a V),
     /// Append to an instance.
     Append,
     /// Fill an instance by key.
@@ -45,7 +47,7 @@ impl<V> Attempt<'_, V> {
             Attempt::Mention => "mentioned",
             Attempt::Call(_) => "called",
             Attempt::New(_) | Attempt::NewEx(..) => "instantiated",
-            Attempt::State(_) => "given state",
+            Attempt::State(_) | Attempt::Build(..) => "given state",
             Attempt::Append => "appended to",
             Attempt::Items => "filled by key",
             Attempt::Add => "added to",
@@ -57,7 +59,7 @@ impl<V> Attempt<'_, V> {
             Attempt::Mention => Rights::REFERENCE,
             Attempt::Call(_) => Rights::CALL,
             Attempt::New(_) | Attempt::NewEx(..) => Rights::NEW,
-            Attempt::State(_) => Rights::STATE,
+            Attempt::State(_) | Attempt::Build(..) => Rights::STATE,
             Attempt::Append => Rights::APPEND,
             Attempt::Items => Rights::ITEMS,
             Attempt::Add => Rights::ADD,
@@ -118,9 +120,25 @@ impl Policy {
                 contract::judge(self, look, id, native, attempt)
             }
             (Meaning::Object, _) => match entry.grant() {
-                Some(grant) => judge_object(look, entry, grant, &attempt),
-                None => judge_object(look, entry, &Grant::provisional(), &attempt),
+                Some(grant) => self.judge_object(look, entry, grant, attempt),
+                None => self.judge_object(look, entry, &Grant::provisional(), attempt),
             },
+        }
+    }
+
+    /// What the policy says of a real class or function, and where it is numpy's what is known of that.
+    #[inline]
+    fn judge_object<L: Look>(
+        &self,
+        look: &L,
+        entry: &Entry,
+        grant: &Grant,
+        attempt: Attempt<'_, L::Value>,
+    ) -> Result<Plan, String> {
+        check_object(look, entry, grant, &attempt)?;
+        match entry.numpy() {
+            None => Ok(Plan::AsIs),
+            Some(which) => contract::numpy::judge(self, look, which, attempt),
         }
     }
 
@@ -233,21 +251,23 @@ fn demand<V>(entry: &Entry, rights: Rights, attempt: &Attempt<'_, V>) -> Result<
 }
 
 #[inline]
-fn judge_object<L: Look>(
+fn check_object<L: Look>(
     look: &L,
     entry: &Entry,
     grant: &Grant,
     attempt: &Attempt<'_, L::Value>,
-) -> Result<Plan, String> {
+) -> Result<(), String> {
     demand(entry, grant.rights, attempt)?;
     match attempt {
         Attempt::Call(args) => grant.call.check(look, args, &[])?,
         Attempt::New(args) => grant.new.check(look, args, &[])?,
         Attempt::NewEx(args, kwargs) => grant.new.check(look, args, kwargs)?,
-        Attempt::State(state) => check_state(look, &grant.fields, state)?,
+        Attempt::State(state) | Attempt::Build(_, state) => {
+            check_state(look, &grant.fields, state)?;
+        }
         Attempt::Mention | Attempt::Append | Attempt::Items | Attempt::Add => {}
     }
-    Ok(Plan::AsIs)
+    Ok(())
 }
 
 /// State as `object.__setstate__` would take it: None, a dict, or a pair of

@@ -3,6 +3,7 @@
 
 use super::EntryId;
 use super::calendar::{Clock, Day, Delta};
+use super::numpy::{Numeric, Order};
 
 /// Whether a UUID was generated in a multiprocessing-safe way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -112,6 +113,28 @@ pub enum Plan {
         /// The bytes.
         data: usize,
     },
+    /// A numpy dtype of numbers.
+    Dtype(Numeric),
+    /// The state of such a dtype, which makes it that one.
+    DtypeState(Numeric),
+    /// An exact `ndarray` that waits for its state.
+    Unfilled,
+    /// Its state, a tuple: (1, shape, dtype, fortran, bytes).
+    ArrayState {
+        /// How many bytes there are.
+        bytes: u64,
+    },
+    /// An array over the buffer that is the first argument, with the shape that is the third.
+    FromBuffer {
+        /// The dtype, the second argument.
+        numeric: Numeric,
+        /// How its items lie there.
+        order: Order,
+        /// How many bytes the shape takes.
+        bytes: u64,
+    },
+    /// A numpy scalar of the dtype and the bytes that are the arguments.
+    Scalar,
     /// The enum member with that value, looked up and never computed.
     EnumValue(usize),
     /// The member of that enum with the name in that argument.
@@ -160,4 +183,16 @@ pub enum Plan {
         /// The class.
         class: EntryId,
     },
+}
+
+impl Plan {
+    /// Bytes that the plan copies or reads through, and that cost as much each time.
+    #[inline]
+    pub fn reads(self) -> u64 {
+        match self {
+            Plan::ArrayState { bytes } => bytes,
+            Plan::FromBuffer { numeric, bytes, .. } if numeric.is_bool() => bytes,
+            _ => 0,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A world for the tests of this room: values are a plain tree.
 
+use super::numpy::Known;
 use super::{EntryId, Look, Policy, View};
 
 /// A value.
@@ -27,6 +28,8 @@ pub(super) enum Tree {
     Constructor(EntryId),
     Made(EntryId),
     Delta(EntryId, (i32, i32, i32)),
+    /// An instance of numpy's.
+    Known(EntryId, Known),
     External,
     Other,
 }
@@ -66,7 +69,7 @@ impl Look for World {
             Tree::FrozenSet(items) => View::FrozenSet(items.len()),
             Tree::Global(id) => View::Global(*id),
             Tree::Constructor(id) => View::Constructor(*id),
-            Tree::Made(id) | Tree::Delta(id, _) => View::Made(*id),
+            Tree::Made(id) | Tree::Delta(id, _) | Tree::Known(id, _) => View::Made(*id),
             Tree::External => View::External,
             Tree::Other => View::Other,
         }
@@ -101,6 +104,20 @@ impl Look for World {
     fn timedelta(&self, v: &Tree) -> Option<(i32, i32, i32)> {
         match v {
             Tree::Delta(_, fields) => Some(*fields),
+            _ => None,
+        }
+    }
+
+    fn known(&self, v: &Tree) -> Option<Known> {
+        match v {
+            Tree::Known(_, known) => Some(*known),
+            _ => None,
+        }
+    }
+
+    fn octets<'v>(&'v self, v: &'v Tree) -> Option<&'v [u8]> {
+        match v {
+            Tree::Bytes(bytes) | Tree::ByteArray(bytes) => Some(bytes),
             _ => None,
         }
     }

@@ -2,6 +2,7 @@
 //! inspector implement [`Look`]; the policy sees nothing else of them.
 
 use super::EntryId;
+use super::numpy::Known;
 
 /// One value, seen from outside.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -138,6 +139,20 @@ pub trait Look {
     fn is_latin1(&self, v: &Self::Value) -> bool {
         let narrow = |c| u32::from(c) < 0x100;
         matches!(self.view(v), View::Str(text) if text.is_ascii() || text.chars().all(narrow))
+    }
+
+    /// What is known of an instance that this stream made under a contract of numpy's.
+    fn known(&self, v: &Self::Value) -> Option<Known> {
+        let _ = v;
+        None
+    }
+
+    /// The bytes in exact bytes, or in a bytearray as it is now.
+    fn octets<'v>(&'v self, v: &'v Self::Value) -> Option<&'v [u8]> {
+        match self.view(v) {
+            View::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// An exact non-negative int below 2**128.

@@ -111,7 +111,7 @@ fn install(place: &Place, layout: &Layout) {
 
 /// The ways that are open, by name; text is wide where it takes four bytes a character. Those that are looked for when
 /// they are first needed are looked for now.
-pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 18]> {
+pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 19]> {
     let layout = layout();
     let [one, two, four] = layout.texts.map(|header| header.is_some());
     Ok([
@@ -130,6 +130,7 @@ pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 18]> {
         ("calendar", super::calendar::learn_calendar(py)?),
         ("decimals", super::decimals::learn_decimals(py)?),
         ("ordered", super::ordered::learn_ordered(py)?),
+        ("numpy", super::numpy::learn_numpy(py)?),
         ("vectors", layout.vectors),
         ("generations", super::generations::learn_generations(py)?),
         ("pages", super::pages::learn_pages(py)?),

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod api;
+mod buffers;
 mod calendar;
 mod collector;
 mod containers;
@@ -19,6 +20,7 @@ mod late;
 mod layout;
 #[cfg(target_arch = "x86_64")]
 mod measure;
+mod numpy;
 mod ordered;
 mod pages;
 mod probing;
@@ -34,6 +36,7 @@ mod vectors;
 mod whole;
 
 pub use api::utf8;
+pub use buffers::{Held, bytearray_bytes, exact_bytes, is_bytes_b, is_one_zero, sides_of, truth};
 pub use calendar::{LastZone, Zone, date, datetime, state_of, time, timedelta};
 pub use collector::Collector;
 pub use containers::*;
@@ -42,6 +45,7 @@ pub use door::{Counted, Door, Raised, with_door};
 pub use instances::*;
 pub use ints::{int, long, quick_int};
 pub use layout::{heed_tracer, knows_dicts, learn, ways};
+pub use numpy::{Layout, knows_numpy, numpy_dtype, numpy_filled, numpy_over, numpy_unfilled};
 pub use ordered::{is_ordered, is_ordered_class, link, ordered_dict, ordered_set, takes_template};
 pub use pages::Arenas;
 pub use scalars::{bool, bytearray, bytes, float, is_plain, none, quick_bytes, quick_float};

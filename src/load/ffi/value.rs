@@ -268,6 +268,12 @@ impl Value {
         self.type_address() == &raw const ffi::PyLong_Type as usize
     }
 
+    /// Whether the object is an exact bytes object.
+    #[inline(always)]
+    pub fn is_bytes(&self) -> bool {
+        self.type_address() == &raw const ffi::PyBytes_Type as usize
+    }
+
     /// Whether the value is a key that costs nothing to hash: an exact str, or an int known to hash to itself.
     #[inline(always)]
     pub fn is_free_key(&self) -> bool {

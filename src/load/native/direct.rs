@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use super::super::ffi::{self, LastZone, Tag, Value, Zone};
 use super::super::{Fault, PyWorld};
+use super::numpy::Facts;
 use crate::machine::budget::Budget;
 use crate::machine::world::Made;
 use crate::policy::calendar::{Clock, Day, Delta, datetime_of_state};
@@ -22,6 +23,8 @@ pub struct Met {
     entries: [Option<EntryId>; 6],
     /// The zone that was let through.
     zone: LastZone,
+    /// What is known of numpy's objects.
+    pub(in crate::load) numpy: Option<Box<Facts>>,
 }
 
 /// The long way: a value that is none.
@@ -36,13 +39,14 @@ impl PyWorld<'_, '_> {
         budget: &mut Budget,
         callable: &Value,
         args: &[Value],
+        alone: impl Fn() -> bool,
     ) -> Made<Self> {
         let id = EntryId(callable.entry());
         if callable.tag() != Tag::Global {
             return LONG;
         }
         let Some(native) = self.cache.called(id) else {
-            return LONG;
+            return self.unfilled_directly(budget, id, args, alone);
         };
         if native == Native::Encode {
             return self.bytes_directly(budget, args);

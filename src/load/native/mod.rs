@@ -7,6 +7,7 @@ mod collections;
 pub mod direct;
 pub mod enums;
 mod numbers;
+pub mod numpy;
 mod text;
 
 use pyo3::prelude::*;
@@ -58,6 +59,9 @@ impl<'py> PyWorld<'_, 'py> {
             }
             Plan::DefaultDict { factory } => self.default_dict(id, factory),
             Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => self.array(budget, plan, args),
+            Plan::Dtype(_) | Plan::Unfilled | Plan::FromBuffer { .. } | Plan::Scalar => {
+                self.build_numpy(id, plan, args)
+            }
             Plan::EnumValue(at) => self.enum_value(id, &args[at]),
             Plan::EnumName { class, name } => self.enum_name(class, &args[name]),
             Plan::FlagOr { class } => self.flag_or(class, &args[0], &args[1]),

@@ -10,6 +10,7 @@ mod calendar;
 mod collections;
 mod native;
 mod numbers;
+pub mod numpy;
 mod parse;
 mod patterns;
 mod text;

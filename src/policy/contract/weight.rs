@@ -3,6 +3,7 @@
 //! Measured with `tracemalloc` on CPython 3.11 and 3.13, the larger of the two, rounded up.
 
 use super::Native;
+use super::numpy::Numpy;
 use crate::policy::{Entry, Meaning};
 
 impl Native {
@@ -42,7 +43,7 @@ impl Entry {
     pub fn extra_memory(&self) -> u64 {
         match self.meaning {
             Meaning::Native(native) => native.extra_memory(),
-            _ => 0,
+            _ => self.numpy().map_or(0, Numpy::extra_memory),
         }
     }
 

@@ -1,0 +1,724 @@
+"""numpy's plain arrays: built natively under a contract, alike to what `pickle` builds, or refused.
+
+numpy's own rebuild functions trust their input: states of dtypes and arrays that no pickler writes
+have crashed it and made arrays over foreign memory (see "Security" in numpy's documentation of
+`numpy.load`).  What a policy grants of them by name is held against the contract of
+``policy/contract/numpy.rs``; what is no plain array goes to numpy as it always did.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import itertools
+import pickle
+import struct
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import picklist
+from assembler import (
+    APPENDS,
+    BINBYTES,
+    BINFLOAT,
+    BINGET,
+    BININT,
+    BINUNICODE,
+    BUILD,
+    BYTEARRAY8,
+    DUP,
+    EMPTY_LIST,
+    EMPTY_TUPLE,
+    GLOBAL,
+    LONG1,
+    MARK,
+    MEMOIZE,
+    NEWFALSE,
+    NEWTRUE,
+    NEXT_BUFFER,
+    NONE,
+    POP,
+    PROTO,
+    REDUCE,
+    TUPLE,
+    TUPLE1,
+    TUPLE2,
+    TUPLE3,
+    asm,
+)
+from picklist import Allow, Policy, _picklist, inspect, safe_loads
+
+numpy: Any = pytest.importorskip("numpy")
+
+CORE = "numpy._core" if numpy.__version__ >= "2" else "numpy.core"
+NAMES = [
+    Allow(numpy.ndarray),
+    Allow(numpy.dtype, call=True, state="setstate"),
+    Allow(f"{CORE}.numeric._frombuffer", call=True),
+    Allow(f"{CORE}.multiarray._reconstruct", call=True, state="setstate"),
+    Allow(f"{CORE}.multiarray.scalar", call=True),
+]
+PLAIN = Policy(allow=NAMES)
+# What is no plain array needs the names as any other library's do.
+WHOLE = Policy(
+    allow=[
+        *NAMES,
+        Allow(numpy.ndarray, state="setstate"),
+        *(
+            Allow(type(numpy.dtype(name)), state="setstate")
+            for name in ("f8", "i4", "O", "U3", "M8[ns]", "V4", "S2")
+        ),
+        Allow(numpy.recarray, state="setstate"),
+        Allow(numpy.record),
+    ]
+)
+CODES = ["?", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8", "g"]
+CODES += ["F", "D", "G"]
+SHAPES = [(), (0,), (1,), (3,), (2, 3), (2, 0, 3), (200, 3), (2, 3, 4, 5), (1,) * 32]
+F8 = b"\0\0\0\0\0\0\xf0?"
+
+
+def alike(left: Any, right: Any) -> None:
+    """Assert that two arrays agree in all that can be asked of them."""
+    assert type(left) is type(right)
+    assert left.dtype == right.dtype
+    assert left.dtype.str == right.dtype.str
+    assert left.shape == right.shape
+    assert left.strides == right.strides
+    assert str(left.flags) == str(right.flags)
+    assert left.tobytes() == right.tobytes()
+
+
+def arrays(code: str) -> Iterator[Any]:
+    """Yield arrays of that dtype, in both byte orders and both orders of their items."""
+    for order, shape, layout in itertools.product("<>", SHAPES, "CF"):
+        dtype = numpy.dtype(code).newbyteorder(order)
+        size = 1
+        for side in shape:
+            size *= side
+        array = (numpy.arange(size) % 2).astype(dtype).reshape(shape, order=layout)
+        yield array
+        yield array.T
+        if array.ndim == 2:
+            yield array[::-1, ::2]
+
+
+def test_the_way_through_numpys_own_interface_is_open() -> None:
+    """Where objects carry no accounts; the test of its arrays against numpy's has passed."""
+    ways = _picklist._ways()
+    assert ways["numpy"] == ways["ints"]
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("code", CODES)
+def test_plain_arrays_are_as_pickle_makes_them(code: str, protocol: int) -> None:
+    """Every dtype of numbers, byte order, shape and layout."""
+    for array in arrays(code):
+        data = pickle.dumps(array, protocol)
+        alike(safe_loads(data, policy=PLAIN), pickle.loads(data))
+        assert inspect(data, policy=PLAIN).allowed
+    # From the fifth call on, an array may wait for its state.
+    many = list(arrays(code))
+    data = pickle.dumps(many, protocol)
+    for ours, theirs in zip(safe_loads(data, policy=PLAIN), pickle.loads(data), strict=True):
+        alike(ours, theirs)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_scalars_are_as_pickle_makes_them(code: str) -> None:
+    """In both byte orders, for a dtype that holds the other one."""
+    scalar = numpy.dtype(code).type(1)
+    for protocol in (2, 4, 5):
+        data = pickle.dumps(scalar, protocol)
+        loaded = safe_loads(data, policy=PLAIN)
+        assert type(loaded) is type(scalar)
+        assert loaded == scalar
+
+
+def test_axes_in_another_order() -> None:
+    """From numpy 2.3 on, the pickle of a transposed array says how its axes lie."""
+    whole = numpy.arange(2.0 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    for axes in itertools.permutations(range(4)):
+        data = pickle.dumps(whole.transpose(axes), 5)
+        alike(safe_loads(data, policy=PLAIN), pickle.loads(data))
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_no_inspection_where_all_calls_are_native(protocol: int) -> None:
+    """None of numpy's Python code runs, so nothing need be known beforehand."""
+    counted = _picklist._inspected()
+    if counted is None:
+        pytest.skip("this build does not look at the clock")
+    data = pickle.dumps([numpy.arange(5.0), numpy.float64(1), numpy.ones(3, "?")] * 3, protocol)
+    safe_loads(data, policy=PLAIN)
+    before = _picklist._inspected()
+    safe_loads(data, policy=PLAIN)
+    assert _picklist._inspected() == before
+
+
+def test_inspection_comes_before_the_first_other_call() -> None:
+    """An array is made, and nothing is called once a name is forbidden."""
+    data = asm(
+        PROTO(4),
+        EMPTY_LIST,
+        MARK,
+        pickle.dumps(numpy.arange(3.0), 4)[2:-1][9:],
+        GLOBAL("picklist_canary", "sing"),
+        EMPTY_TUPLE,
+        REDUCE,
+        GLOBAL("os", "getpid"),
+        EMPTY_TUPLE,
+        REDUCE,
+        APPENDS,
+    )
+    policy = Policy(allow=[*NAMES, Allow("picklist_canary.sing", call="()")])
+    sys.modules.pop("picklist_canary", None)
+    with pytest.raises(picklist.ForbiddenGlobalError):
+        safe_loads(data, policy=policy)
+    assert "picklist_canary" not in sys.modules
+
+
+# --- buffers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [bytes, bytearray, memoryview, lambda view: view])
+@pytest.mark.parametrize("array", [numpy.arange(6.0), numpy.ones((2, 3), "?", order="F")])
+def test_out_of_band(make: Any, array: Any) -> None:
+    """A buffer beside the stream is not copied, and as writeable as it is."""
+    found: list[Any] = []
+    data = pickle.dumps(array, 5, buffer_callback=found.append)
+    buffers = [make(each.raw()) for each in found]
+    ours = safe_loads(data, policy=PLAIN, buffers=buffers)
+    alike(ours, pickle.loads(data, buffers=buffers))
+    assert numpy.shares_memory(ours, numpy.frombuffer(buffers[0], "u1"))
+    assert not ours.flags.owndata
+
+
+def test_readonly_buffers() -> None:
+    """READONLY_BUFFER makes the array one that nobody writes to."""
+    array = numpy.arange(6.0)
+    array.flags.writeable = False
+    found: list[Any] = []
+    data = pickle.dumps(array, 5, buffer_callback=found.append)
+    for buffers in ([bytearray(array.tobytes())], [array.tobytes()], found):
+        ours = safe_loads(data, policy=PLAIN, buffers=buffers)
+        alike(ours, pickle.loads(data, buffers=buffers))
+        assert not ours.flags.writeable
+    in_band = pickle.dumps(array, 5)
+    assert not safe_loads(in_band, policy=PLAIN).flags.writeable
+
+
+def test_a_large_array_keeps_the_bytes() -> None:
+    """Above 1000 bytes numpy takes the bytes object as the base of the array, and so it is here."""
+    for size in (125, 126):
+        data = pickle.dumps(
+            [numpy.arange(float(size))] * 2 + [numpy.arange(1.0) for _ in range(9)], 4
+        )
+        ours, theirs = safe_loads(data, policy=PLAIN), pickle.loads(data)
+        assert ours[0] is ours[1]
+        for left, right in zip(ours, theirs, strict=True):
+            alike(left, right)
+            assert type(left.base) is type(right.base)
+    tracemalloc.start()
+    try:
+        data = pickle.dumps(numpy.zeros(1_000_000), 4)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        loaded = safe_loads(data, policy=PLAIN)
+        assert tracemalloc.get_traced_memory()[1] - before < loaded.nbytes * 1.1
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "buffer", [b"1234567", b"123456789", b"", bytearray(9), numpy.ones(2), "text"]
+)
+def test_a_buffer_of_another_length_is_refused(buffer: Any) -> None:
+    """Nobody has seen it before the load."""
+    data = asm(PROTO(5), *from_buffer(NEXT_BUFFER))
+    with pytest.raises(picklist.UnsafePickleError):
+        safe_loads(data, policy=PLAIN, buffers=[buffer])
+
+
+def test_bools_beside_the_stream_are_0_or_1() -> None:
+    """As within it."""
+    data = asm(PROTO(5), *from_buffer(NEXT_BUFFER, dtype=dtype("b1", order="|"), shape=ints(3)))
+    assert safe_loads(data, policy=PLAIN, buffers=[b"\0\1\0"]).tolist() == [False, True, False]
+    for buffer in (b"\0\2\0", bytearray(b"\0\0\xff")):
+        with pytest.raises(picklist.ForbiddenCallError, match="neither 0 nor 1"):
+            safe_loads(data, policy=PLAIN, buffers=[buffer])
+
+
+# --- contracts -----------------------------------------------------------------------------------
+
+
+def ints(*values: int) -> tuple[Any, ...]:
+    """Return a tuple of ints."""
+    return (MARK, *(BININT(v) if abs(v) < 2**31 else LONG1(v) for v in values), TUPLE)
+
+
+def dtype(
+    code: str = "f8", order: str = "<", *, call: Any = None, state: Any = None
+) -> tuple[Any, ...]:
+    """Return a dtype; a state is given whole."""
+    made = (
+        GLOBAL("numpy", "dtype"),
+        *(call or (BINUNICODE(code), NEWFALSE, NEWTRUE, TUPLE3)),
+        REDUCE,
+    )
+    plain = (
+        MARK,
+        BININT(3),
+        BINUNICODE(order),
+        NONE,
+        NONE,
+        NONE,
+        BININT(-1),
+        BININT(-1),
+        BININT(0),
+    )
+    return (*made, *(state or (*plain, TUPLE)), BUILD)
+
+
+def array(
+    *,
+    new: Any = None,
+    version: Any = None,
+    shape: Any = None,
+    kind: Any = None,
+    fortran: Any = None,
+    data: Any = None,
+    state: Any = None,
+) -> tuple[Any, ...]:
+    """Return an array of one float, but for what is given."""
+    made = (GLOBAL(f"{CORE}.multiarray", "_reconstruct"), GLOBAL("numpy", "ndarray"))
+    whole = (
+        MARK,
+        *(version or (BININT(1),)),
+        *(shape or ints(1)),
+        *(kind or dtype()),
+        *(fortran or (NEWFALSE,)),
+        *(data or (BINBYTES(F8),)),
+        TUPLE,
+    )
+    arguments = new or (*ints(0), BINBYTES(b"b"), TUPLE3)
+    return (*made, *arguments, REDUCE, *(state or whole), BUILD)
+
+
+def from_buffer(
+    *data: Any, dtype: Any = None, shape: Any = None, rest: Any = None
+) -> tuple[Any, ...]:
+    """Return an array of one float over a buffer, but for what is given."""
+    return (
+        GLOBAL(f"{CORE}.numeric", "_frombuffer"),
+        MARK,
+        *(data or (BYTEARRAY8(F8),)),
+        *(dtype or globals()["dtype"]()),
+        *(shape or ints(1)),
+        *(rest or (BINUNICODE("C"),)),
+        TUPLE,
+        REDUCE,
+    )
+
+
+def scalar(*data: Any, kind: Any = None) -> tuple[Any, ...]:
+    """Return a scalar."""
+    return (
+        GLOBAL(f"{CORE}.multiarray", "scalar"),
+        MARK,
+        *(kind or dtype()),
+        *(data or (BINBYTES(F8),)),
+        TUPLE,
+        REDUCE,
+    )
+
+
+def state(*values: Any) -> tuple[Any, ...]:
+    """Return a tuple of instructions."""
+    return (MARK, *values, TUPLE)
+
+
+def memoized(program: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the program as a pickler writes it: each tuple and result has its slot in the memo.
+
+    Slots that nothing fetches let an array wait for its state.
+    """
+    made: list[Any] = []
+    for each in program:
+        made.append(each)
+        if each in (TUPLE, TUPLE1, TUPLE2, TUPLE3, REDUCE):
+            made.append(MEMOIZE)
+    return tuple(made)
+
+
+SOUND = {
+    "array": array(),
+    "fortran": array(fortran=(NEWTRUE,)),
+    "fortran as numpy 1.6 wrote it": array(fortran=(BININT(0),)),
+    "no dimensions": array(shape=(EMPTY_TUPLE,)),
+    "empty": array(shape=ints(3, 0), data=(BINBYTES(b""),)),
+    "dtype as numpy 1.6 wrote it": array(
+        kind=dtype(call=(BINUNICODE("f8"), BININT(0), BININT(1), TUPLE3))
+    ),
+    "dtype with its order": array(
+        kind=(GLOBAL("numpy", "dtype"), BINUNICODE("<f8"), NEWFALSE, NEWTRUE, TUPLE3, REDUCE)
+    ),
+    "str of Python 2": array(data=(BINUNICODE("\0\0\0\0\0\0\xf0?"),)),
+    "bools": array(kind=dtype("b1", "|"), shape=ints(2), data=(BINBYTES(b"\0\1"),)),
+    "buffer": from_buffer(),
+    "readonly": from_buffer(BINBYTES(F8)),
+    "buffer in Fortran's order": from_buffer(rest=(BINUNICODE("F"),)),
+    "scalar": scalar(),
+}
+
+BROKEN = {
+    "too few bytes": array(data=(BINBYTES(F8[1:]),)),
+    "too many bytes": array(data=(BINBYTES(F8 + b"\0"),)),
+    "no bytes": array(data=(BINBYTES(b""),)),
+    "bytes for an empty array": array(shape=ints(0)),
+    "a negative side": array(shape=ints(-1)),
+    "two negative sides": array(shape=ints(-1, -1)),
+    "items overflow to 1": array(shape=ints(2**32, 2**32), data=(BINBYTES(b""),)),
+    "bytes overflow": array(shape=ints(2**61), data=(BINBYTES(b""),)),
+    "bytes overflow beside an empty side": array(
+        shape=ints(0, 2**62, 2**62), data=(BINBYTES(b""),)
+    ),
+    "bytes overflow by a bit": array(shape=ints(0, 2**60), data=(BINBYTES(b""),)),
+    "a side of more than 64 bits": array(shape=ints(2**64 + 1)),
+    "too many dimensions": array(shape=ints(*[1] * 65)),
+    "a side that is no int": array(shape=(BINFLOAT(1.0), TUPLE1)),
+    "a side that is a bool": array(shape=(NEWTRUE, TUPLE1)),
+    "a shape that is no tuple": array(shape=(BININT(1),)),
+    "bytes that are a list": array(data=(EMPTY_LIST,)),
+    "bytes that are a bytearray": array(data=(BYTEARRAY8(F8),)),
+    "bytes that are None": array(data=(NONE,)),
+    "text beyond latin-1": array(data=(BINUNICODE("\0\0\0\0\0\0\u0100?"),)),
+    "text of another length": array(data=(BINUNICODE("\xf0?"),)),
+    "fortran 2": array(fortran=(BININT(2),)),
+    "fortran None": array(fortran=(NONE,)),
+    "version 0": array(version=(BININT(0),)),
+    "version None": array(version=(NONE,)),
+    "a state of four": array(state=state(*ints(1), *dtype(), NEWFALSE, BINBYTES(F8))),
+    "a state that is None": array(state=(NONE,)),
+    "a state that is a dict of slots": array(state=(NONE, NONE, TUPLE2)),
+    "memory as it was": array(new=(*ints(5), BINBYTES(b"b"), TUPLE3)),
+    "objects that are none": array(new=(*ints(0), BINBYTES(b"O"), TUPLE3)),
+    "no code": array(new=(*ints(0), TUPLE2)),
+    "a bool of 2": array(kind=dtype("b1", "|"), data=(BINBYTES(b"\2"),)),
+    "a bool in text": array(kind=dtype("b1", "|"), data=(BINUNICODE("\x80"),)),
+    "state twice": (*array(), *state(BININT(1), *ints(1), *dtype(), NEWFALSE, BINBYTES(F8)), BUILD),
+    "the dtype of everybody": dtype(call=(BINUNICODE("f8"), NEWFALSE, NEWFALSE, TUPLE3)),
+    "a dtype without arguments": dtype(call=(BINUNICODE("f8"), TUPLE1)),
+    "a dtype with four": dtype(call=state(BINUNICODE("f8"), NEWFALSE, NEWTRUE, NONE)),
+    "a byte has no order": dtype("i1", "<"),
+    "eight bytes have one": dtype("f8", "|"),
+    "the order of the machine": dtype("f8", "="),
+    "no order": dtype("f8", ""),
+    "a dtype's state of seven": dtype(
+        state=state(BININT(3), BINUNICODE("<"), NONE, NONE, NONE, BININT(-1), BININT(-1))
+    ),
+    "a dtype's state of version 2": dtype(
+        state=state(BININT(2), BINUNICODE("<"), NONE, NONE, NONE, BININT(-1), BININT(-1), BININT(0))
+    ),
+    "a dtype of another size": dtype(
+        state=state(BININT(3), BINUNICODE("<"), NONE, NONE, NONE, BININT(4), BININT(1), BININT(0))
+    ),
+    "a dtype of objects": dtype(
+        state=state(
+            BININT(3), BINUNICODE("<"), NONE, NONE, NONE, BININT(-1), BININT(-1), BININT(63)
+        )
+    ),
+    "a subarray": dtype(
+        state=state(
+            BININT(3),
+            BINUNICODE("<"),
+            *(*dtype("O8", "|"), *ints(1), TUPLE2),
+            *(NONE, NONE, BININT(-1), BININT(-1), BININT(0)),
+        )
+    ),
+    "a buffer too short": from_buffer(BYTEARRAY8(F8[1:])),
+    "a buffer too long": from_buffer(BINBYTES(F8 * 2)),
+    "a buffer that is text": from_buffer(BINUNICODE("12345678")),
+    "a buffer that is a list": from_buffer(EMPTY_LIST),
+    "a side that is whatever is left": from_buffer(shape=ints(-1)),
+    "order A": from_buffer(rest=(BINUNICODE("A"),)),
+    "order K without axes": from_buffer(rest=(BINUNICODE("K"),)),
+    "order None": from_buffer(rest=(NONE,)),
+    "axes with order C": from_buffer(rest=(BINUNICODE("C"), *ints(0))),
+    "an axis that is none": from_buffer(rest=(BINUNICODE("K"), *ints(1))),
+    "an axis twice": from_buffer(shape=ints(1, 1), rest=(BINUNICODE("K"), *ints(0, 0))),
+    "an axis too few": from_buffer(shape=ints(1, 1), rest=(BINUNICODE("K"), *ints(0))),
+    "a negative axis": from_buffer(rest=(BINUNICODE("K"), *ints(-1))),
+    "six arguments": from_buffer(rest=(BINUNICODE("C"), NONE, NONE)),
+    "a bool of 255 in a buffer": from_buffer(BYTEARRAY8(b"\xff"), dtype=dtype("b1", "|")),
+    "a bool of 3 in bytes": from_buffer(BINBYTES(b"\3"), dtype=dtype("b1", "|")),
+    "a scalar too short": scalar(BINBYTES(b"\0")),
+    "a scalar of nothing": scalar(BINBYTES(b"")),
+    "a scalar of three": scalar(BINBYTES(F8), NONE),
+    "a scalar that is false": scalar(BINBYTES(b"\2"), kind=dtype("b1", "|")),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_picklers_have_written_is_accepted(name: str) -> None:
+    """As `pickle` loads it."""
+    many = (EMPTY_LIST, MARK, *array() * 6, *SOUND[name], APPENDS)
+    for program in (SOUND[name], many, memoized(many)):
+        data = asm(PROTO(5), *program)
+        ours, theirs = safe_loads(data, policy=PLAIN), pickle.loads(data)
+        if type(ours) is list:
+            ours, theirs = ours[-1], theirs[-1]
+        assert type(ours) is type(theirs)
+        alike(numpy.asarray(ours), numpy.asarray(theirs))
+        assert inspect(data, policy=PLAIN).allowed
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_breaks_a_contract_is_refused(name: str) -> None:
+    """By the loader and by the inspector, in words, and behind other arrays too."""
+    many = (EMPTY_LIST, MARK, *array() * 6, *BROKEN[name], APPENDS)
+    for program in (BROKEN[name], many, memoized(many)):
+        data = asm(PROTO(5), *program)
+        with pytest.raises(picklist.ForbiddenCallError) as caught:
+            safe_loads(data, policy=PLAIN)
+        assert str(caught.value)
+        report = inspect(data, policy=PLAIN)
+        assert not report.allowed
+
+
+def test_a_contract_of_the_policy_counts_too() -> None:
+    """What is written in it is asked first, native or not."""
+    narrow = Policy(
+        allow=[
+            *NAMES[:2],
+            Allow(f"{CORE}.numeric._frombuffer", call="(bytes, instance, tuple[int], 'F')"),
+            Allow(f"{CORE}.multiarray._reconstruct", call="(type, tuple[int], bytes)"),
+        ]
+    )
+    assert safe_loads(
+        asm(PROTO(5), *from_buffer(BINBYTES(F8), rest=(BINUNICODE("F"),))), policy=narrow
+    )
+    for program in (from_buffer(), from_buffer(BINBYTES(F8)), array()):
+        with pytest.raises(picklist.ForbiddenCallError):
+            safe_loads(asm(PROTO(5), *program), policy=narrow)
+        assert not inspect(asm(PROTO(5), *program), policy=narrow).allowed
+    waiting = array()[: array().index(REDUCE) + 1]
+    # From here on the names are resolved, and no inspection comes first.
+    assert safe_loads(asm(PROTO(4), *waiting), policy=narrow).size == 0
+    data = asm(PROTO(4), MARK, *memoized((*waiting * 6, *array())), TUPLE)
+    with pytest.raises(picklist.ForbiddenCallError, match="granted only"):
+        safe_loads(data, policy=narrow)
+
+
+# --- identity ------------------------------------------------------------------------------------
+
+
+def test_dtypes_are_shared_within_a_pickle_and_with_nobody_else() -> None:
+    """As `pickle` shares them: the memo does, and two loads do not."""
+    shared = numpy.dtype("f8")
+    data = pickle.dumps([numpy.arange(3.0), shared, numpy.ones(2), shared], 4)
+    first, second = safe_loads(data, policy=PLAIN), safe_loads(data, policy=PLAIN)
+    assert first[0].dtype is first[1] is first[2].dtype is first[3]
+    assert first[1] is not second[1]
+    assert first[1] is not numpy.dtype("f8")
+
+
+def test_the_order_of_a_dtype_reaches_the_memo() -> None:
+    """BUILD comes after MEMOIZE, and changes the one object that both have."""
+    native = numpy.dtype("f8")
+    swapped = numpy.dtype("f8").newbyteorder("S")
+    loaded = safe_loads(pickle.dumps([swapped, swapped, numpy.ones(2, swapped)], 5), policy=PLAIN)
+    assert loaded[0] is loaded[1] is loaded[2].dtype
+    assert loaded[0] == swapped
+    assert numpy.dtype("f8") is native
+    assert native.isnative
+
+
+def test_an_array_without_state() -> None:
+    """It is empty, as `pickle` leaves it, wherever it stands."""
+    made = array(state=(NONE,))[:-2]
+    assert made[-1] is REDUCE
+    for program in (
+        made,
+        (EMPTY_LIST, MARK, *array() * 6, *made, APPENDS),
+        memoized((EMPTY_LIST, MARK, *array() * 6, *made, APPENDS)),
+        (EMPTY_LIST, MARK, *memoized((*array() * 6, *made)), MARK, POP, APPENDS),
+        (EMPTY_LIST, MARK, *array() * 6, *made, MEMOIZE, MARK, POP, APPENDS),
+        (EMPTY_LIST, MARK, *array() * 6, *made, MEMOIZE, BINGET(0), APPENDS),
+    ):
+        data = asm(PROTO(4), *program)
+        ours, theirs = safe_loads(data, policy=PLAIN), pickle.loads(data)
+        if type(ours) is list:
+            assert len(ours) == len(theirs)
+            ours, theirs = ours[6], theirs[6]
+        alike(ours, theirs)
+
+
+def test_an_array_that_waits_for_its_state_may_be_used_before() -> None:
+    """From the memo it is the same object, and a copy that nobody filled is refused."""
+    given = array()
+    index = given.index(REDUCE) + 1
+    seen = (*given[:index], MEMOIZE, *given[index:], BINGET(0))
+    many = asm(PROTO(4), MARK, *array() * 6, *seen, TUPLE)
+    *_, first, second = safe_loads(many, policy=PLAIN)
+    assert first is second
+    twice = (*memoized((*array() * 6, *given[:index])), MARK, POP, DUP, *given[index:])
+    with pytest.raises(picklist.UnsafePickleError):
+        safe_loads(asm(PROTO(4), MARK, *twice, TUPLE), policy=PLAIN)
+    unfilled = (*memoized((*array() * 6, *given[:index])), MARK, POP, DUP)
+    try:
+        *_, first, second = safe_loads(asm(PROTO(4), MARK, *unfilled, TUPLE), policy=PLAIN)
+    except picklist.UnsafePickleError:
+        return
+    assert first is second
+
+
+def test_an_unpickler_keeps_arrays_in_its_memo() -> None:
+    """Several pickles with one memo: what the first made, the next may fetch."""
+    file = io.BytesIO()
+    pickler = pickle.Pickler(file, 4)
+    values = [numpy.arange(float(n)) for n in range(8)]
+    pickler.dump(values)
+    pickler.dump([*values, numpy.ones(3)])
+    file.seek(0)
+    unpickler = WHOLE.Unpickler(file)
+    first, second = unpickler.load(), unpickler.load()
+    assert all(left is right for left, right in zip(first, second[:-1], strict=True))
+    assert second[-1].tolist() == [1, 1, 1]
+
+
+# --- what is no plain array ----------------------------------------------------------------------
+
+
+def test_other_arrays_are_numpys_to_make() -> None:
+    """Objects, text, times, records and subclasses come out as `pickle` has them."""
+    own = numpy.empty(2, object)
+    own[:] = ["a", own]
+    metadata = numpy.dtype("i4", metadata={"unit": "m"})
+    swapped = numpy.dtype(">i4", metadata={"unit": "m"})
+    values = [
+        numpy.array(["a", None, 3], object),
+        numpy.array(["abc", "d"]),
+        numpy.array([b"ab"]),
+        numpy.array(["2020-01-01"], "M8[ns]"),
+        numpy.zeros(3, "i4,f8"),
+        numpy.zeros(3, "V4"),
+        numpy.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),
+        numpy.ones(3, metadata),
+        numpy.ones(3, swapped),
+    ]
+    for protocol, value in itertools.product((2, 4, 5), values):
+        # Alone, and where arrays before it have become native.
+        for whole in (value, [*map(numpy.arange, range(6)), value]):
+            data = pickle.dumps(whole, protocol)
+            ours, theirs = safe_loads(data, policy=WHOLE), pickle.loads(data)
+            ours, theirs = (ours, theirs) if whole is value else (ours[-1], theirs[-1])
+            assert type(ours) is type(theirs)
+            assert ours.dtype == theirs.dtype
+            assert ours.dtype.metadata == theirs.dtype.metadata
+            assert ours.tolist() == theirs.tolist()
+            assert inspect(data, policy=WHOLE).allowed
+    for protocol in (2, 4, 5):
+        itself = safe_loads(pickle.dumps(own, protocol), policy=WHOLE)
+        assert itself[1] is itself
+
+
+def test_other_arrays_need_their_own_grants() -> None:
+    """What is native grants nothing beyond."""
+    for value in (numpy.array([None], object), numpy.array(["abc"])):
+        for whole in (value, [*map(numpy.arange, range(6)), value]):
+            with pytest.raises(picklist.UnsafePickleError):
+                safe_loads(pickle.dumps(whole, 4), policy=PLAIN)
+
+
+def test_another_object_of_that_name_is_not_taken_for_numpys() -> None:
+    """A class that calls itself ``numpy.dtype`` is called as what it is, behind the inspector."""
+
+    class Impostor:
+        def __init__(self, *args: Any) -> None:
+            self.args = args
+
+    Impostor.__module__, Impostor.__qualname__ = "numpy", "dtype"
+    policy = Policy(allow=[Allow(Impostor, call=True)])
+    program = (GLOBAL("numpy", "dtype"), BINUNICODE("f8"), NEWFALSE, NEWTRUE, TUPLE3, REDUCE)
+    loaded = safe_loads(asm(PROTO(4), *program), policy=policy)
+    assert type(loaded) is Impostor
+    assert loaded.args == ("f8", False, True)
+
+
+def test_another_object_of_that_name_is_not_asked_what_it_is() -> None:
+    """Nor where an earlier pickle of the same Unpickler has left it in the memo."""
+    safe_loads(pickle.dumps(numpy.arange(3.0), 4), policy=PLAIN)
+
+    class Impostor:
+        def __init__(self, *args: Any) -> None:
+            self.args = args
+
+        @property
+        def str(self) -> Any:
+            raise AssertionError("asked")
+
+    Impostor.__module__, Impostor.__qualname__ = "numpy", "dtype"
+    policy = Policy(allow=[Allow(Impostor, call=True)])
+    program = (GLOBAL("numpy", "dtype"), BINUNICODE("f8"), NEWFALSE, NEWTRUE, TUPLE3, REDUCE)
+    file = io.BytesIO(asm(PROTO(4), *program, MEMOIZE) + asm(PROTO(4), BINGET(0)))
+    unpickler = policy.Unpickler(file)
+    assert unpickler.load() is unpickler.load()
+
+
+# --- cost ----------------------------------------------------------------------------------------
+
+
+def test_bytes_are_charged_each_time() -> None:
+    """One bytes object may be the state of many arrays, and is copied for each."""
+    size = 100_000
+    content = struct.pack(f"<{size}d", *range(size))[:1000]
+    shared = (BINBYTES(content * 800), MEMOIZE, POP)
+    one = array(kind=(BINGET(1),), shape=ints(size), data=(BINGET(0),))
+    before = (PROTO(4), *shared, *dtype(), MEMOIZE, POP, EMPTY_LIST, MARK)
+    for arrays in (one * 200, memoized(one * 200)):
+        data = asm(*before, *arrays, APPENDS)
+        with pytest.raises(picklist.LimitExceededError, match="max_memory"):
+            safe_loads(data, policy=PLAIN, limits=picklist.Limits(max_memory=100_000_000))
+        with pytest.raises(picklist.LimitExceededError, match="max_memory"):
+            safe_loads(data, policy=WHOLE, limits=picklist.Limits(max_memory=100_000_000))
+    assert len(pickle.loads(data)) == 200
+
+
+def test_nothing_is_left_behind() -> None:
+    """Loads of arrays, good and refused, leave no memory and no references."""
+    good = [pickle.dumps([numpy.arange(float(n)) for n in range(9)], p) for p in (2, 4, 5)]
+    good.append(pickle.dumps(numpy.arange(3000.0), 4))
+    bad = [
+        asm(PROTO(5), *memoized((EMPTY_LIST, MARK, *array() * 6, *each, APPENDS)))
+        for each in BROKEN.values()
+    ]
+
+    def load_all() -> None:
+        for data in [*good, *bad]:
+            try:
+                safe_loads(data, policy=PLAIN)
+            except picklist.UnsafePickleError:
+                continue
+
+    tracemalloc.start()
+    try:
+        # The interpreter keeps some thousand tuples of each length for reuse.
+        for _ in range(100):
+            load_all()
+        singleton = sys.getrefcount(numpy.dtype("f8"))
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(200):
+            load_all()
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    load_all()  # notices that nobody traces any more
+    assert grown < 50_000
+    assert abs(sys.getrefcount(numpy.dtype("f8")) - singleton) < 50
