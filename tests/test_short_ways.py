@@ -6,6 +6,8 @@ import enum
 import gc
 import inspect
 import pickle
+import random
+import string
 import subprocess
 import sys
 import uuid
@@ -252,3 +254,17 @@ def test_a_uuid_of_any_int_that_fits(value: int) -> None:
 def test_a_uuid_of_anything_else_is_refused(state: list[tuple[Any, Any]]) -> None:
     with pytest.raises(picklist.UnsafePickleError):
         safe_loads(uuid_of(*state))
+
+
+@pytest.mark.parametrize("length", [3, 12, 24])
+def test_every_schema_is_known_after_a_few_loads(length: int) -> None:
+    rng = random.Random(length)
+    letters = string.ascii_lowercase + "_"
+    for _ in range(100):
+        keys = {"".join(rng.choices(letters, k=length)) for _ in range(26)}
+        data = pickle.dumps(dict.fromkeys(keys, 1))
+        policy = picklist.Policy()
+        for _ in range(8):
+            before = picklist.safe_loads(data, policy=policy)
+        after = picklist.safe_loads(data, policy=policy)
+        assert all(one is other for one, other in zip(before, after, strict=True))

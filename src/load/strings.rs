@@ -16,8 +16,9 @@ use crate::stream::text;
 const SETS: usize = 256;
 /// Keys of a set: with one alone, the keys of three records would push out each other.
 const WAYS: usize = 4;
-/// Marks of keys that were met once; a power of two.
-const MARKS: usize = 2048;
+/// Places for the marks of keys that were met once, each for four; a power of two. With one mark alone, two keys of a
+/// schema that share a place would never be met twice.
+const MARKS: usize = 512;
 /// Longest key that is shared.
 const LONGEST: usize = 32;
 /// Misses after which a load stops asking.
@@ -31,8 +32,9 @@ const PATIENCE: u32 = 256;
 pub struct KeyTable {
     /// Empty until the first key.
     sets: Vec<Set>,
-    marks: Vec<u16>,
+    marks: Vec<[u16; 4]>,
     misses: u32,
+    turn: usize,
 }
 
 /// What is compared fills one line of the cache, what is found another.
@@ -120,19 +122,26 @@ impl KeyTable {
         self.misses += 1;
         if self.sets.is_empty() {
             self.sets.resize_with(SETS, Set::default);
-            self.marks.resize(MARKS, 0);
+            self.marks.resize(MARKS, [0; 4]);
         }
         let mark = u16::try_from(hash / MARKS % (1 << 16)).unwrap_or_default();
         let Some(known) = self.marks.get_mut(hash % MARKS) else {
             return;
         };
-        if *known != mark {
-            *known = mark;
+        if !known.contains(&mark) {
+            let [a, b, c, _] = *known;
+            *known = [mark, a, b, c];
             return;
         }
         if let Some(set) = self.sets.get_mut(hash % SETS) {
-            // In turn, whatever the set.
-            let way = self.misses as usize % WAYS;
+            // In turn, whatever the set and the load: keys of one schema that push each other out do so only for a while.
+            self.turn = self.turn.wrapping_add(1);
+            let way = self.turn % WAYS;
+            let way = set
+                .names
+                .iter()
+                .position(|known| *known == 0)
+                .unwrap_or(way);
             let mut places = set.names.iter_mut().zip(&mut set.texts);
             if let Some((known, place)) = places.nth(way) {
                 *known = name;
