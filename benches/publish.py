@@ -18,10 +18,12 @@ HEAD = """\
 # Speed
 
 `picklist.safe_loads` with policy, provenance and budgets on, as shipped, against `pickle.loads` in
-one process: A B A B, CPU time, the collector left alone and what is left to it billed. A ratio says
-how many times as fast as `pickle.loads`; 2.0 is half the time. Written by `make bench publish`;
-`make bench-python3.11 BENCH="--only tiny json"` times some rows on one interpreter. Times depend on
-the machine; the ratios do much less.
+one process: A B A B, CPU time, the collector left alone and what is left to it billed by a
+`gc.collect(0)` behind each load. A load of a millisecond or more is timed alone and its result
+freed while the clock stands still; smaller ones are timed by the hundred and their results dropped
+at once. A ratio says how many times as fast as `pickle.loads`; 2.0 is half the time. Written by
+`make bench publish`; `make bench-python3.11 BENCH="--only tiny json"` times some rows on one
+interpreter. Times depend on the machine; the ratios do much less.
 
 - *picklist*, *find_class*, *marshal*, *orjson*, *msgspec*: ratios of the minima. *find_class* is an
   `Unpickler` subclass with an exact allowlist. A blank means that the format does not give the same
@@ -29,7 +31,10 @@ the machine; the ratios do much less.
 - *(median)*: picklist's ratio by medians. *vs find_class*: picklist against the subclass.
 - Cold rows get another payload at every load. Rows of classes, and those of numpy, pandas and
   scikit-learn, run under exact lists of the names they need; the whole stream is then checked
-  before any of their code runs, and that is timed too.
+  before any of their code runs, and that is timed too. numpy's plain arrays need no such check.
+- Long loads leave what they made in the collector's middle generation, where a young collection
+  would, and in huge pages where Linux gives them:
+  [limits.md](limits.md#what-a-load-does-to-the-process).
 - Which rows stay low, and why: [profile.md](profile.md).
 
 ![ratios](speed.svg)
