@@ -165,11 +165,11 @@ endef
 
 $(foreach path,$(PYTHONS),$(eval $(call BENCHED,$(notdir $(path)),$(path))))
 
-# The share of the inspection is counted in the wheel of the tests.
+# The share of the inspection is counted in the wheel of the tests; beside it is what the command line needs.
 bench: $(addprefix bench-,$(VERSIONS)) .venv-$(REFERENCE)/installed
 	.venv-$(REFERENCE)/bin/python -m pip install --quiet "$$(echo target/$(REFERENCE)/wheels/*.whl)[bench]"
 	.venv-$(REFERENCE)/bin/python benches/share.py | tee benches/out/share.txt
-	.venv-bench-$(REFERENCE)/bin/python benches/look.py | tee benches/out/look.txt
+	.venv-$(REFERENCE)/bin/python benches/look.py | tee benches/out/look.txt
 	.venv-bench-$(REFERENCE)/bin/python benches/preflight.py | tee benches/out/preflight.txt
 	.venv-bench-$(REFERENCE)/bin/python benches/curves.py --save benches/out
 	.venv-bench-$(REFERENCE)/bin/python benches/plot.py benches/out/bench-*.json --to benches/out/speed.svg
