@@ -10,17 +10,40 @@ use crate::machine::budget::size;
 /// Bytes of a str up to which it stays where it is in the stream; a longer one is checked to be UTF-8 once, and kept.
 const SHORT: usize = 64;
 
-/// Where the text of a str is.
+/// Where the text of a str is, and how it is spelled: offset in the stream (of a long text, its index), bytes that a str
+/// takes for each character, characters, and bytes. One word: a note is moved by words, and what was written just before
+/// in smaller pieces has to be waited for (two thirds of the inspection of a column of strings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Text {
-    /// Offset in the stream; of a long text, its index.
-    at: Id,
-    /// Length in bytes, or [`LONG`] where it is kept.
-    len: u8,
-    /// Characters, where it is short.
-    characters: u8,
-    /// Bytes that a str takes for each character: 1, 2 or 4.
-    width: u8,
+pub(super) struct Text(u64);
+
+impl Text {
+    /// `len`: bytes, or [`LONG`] where it is kept. `characters`, where it is short. `width`: bytes for each, 1, 2 or 4.
+    #[inline]
+    fn new(at: Id, len: u8, characters: u8, width: u8) -> Self {
+        let form = u64::from(width) << 16 | u64::from(characters) << 8 | u64::from(len);
+        Self(u64::from(at) << 32 | form)
+    }
+
+    #[inline]
+    fn at(self) -> Id {
+        let [.., a, b, c, d] = self.0.to_le_bytes();
+        Id::from_le_bytes([a, b, c, d])
+    }
+
+    #[inline]
+    fn len(self) -> u8 {
+        self.0.to_le_bytes()[0]
+    }
+
+    #[inline]
+    fn characters(self) -> u8 {
+        self.0.to_le_bytes()[1]
+    }
+
+    #[inline]
+    fn width(self) -> u8 {
+        self.0.to_le_bytes()[2]
+    }
 }
 
 /// Where bytes are.
@@ -108,12 +131,7 @@ impl<'d> Arena<'d> {
         let at = id(self.texts.len())?;
         self.texts.push(Kept { text, characters });
         let width = u8::try_from(width).unwrap_or(u8::MAX);
-        Ok(Note::Str(Text {
-            at,
-            len: LONG,
-            characters: 0,
-            width,
-        }))
+        Ok(Note::Str(Text::new(at, LONG, 0, width)))
     }
 
     /// A str that is short enough to stay where it is in the stream, and known to be UTF-8 of so many characters, each
@@ -127,33 +145,33 @@ impl<'d> Arena<'d> {
         if bytes > SHORT {
             return None;
         }
-        Some(Note::Str(Text {
-            at: Id::try_from(start).ok()?,
-            len: u8::try_from(bytes).ok()?,
-            characters: u8::try_from(characters).ok()?,
-            width: u8::try_from(width).ok()?,
-        }))
+        Some(Note::Str(Text::new(
+            Id::try_from(start).ok()?,
+            u8::try_from(bytes).ok()?,
+            u8::try_from(characters).ok()?,
+            u8::try_from(width).ok()?,
+        )))
     }
 
     /// Characters of a str.
     #[inline]
     pub(super) fn characters(&self, text: Text) -> u64 {
-        if text.len == LONG {
-            let kept = self.texts.get(text.at as usize);
+        if text.len() == LONG {
+            let kept = self.texts.get(text.at() as usize);
             return kept.map_or(0, |kept| kept.characters);
         }
-        u64::from(text.characters)
+        u64::from(text.characters())
     }
 
     /// Whether all characters of a str are below 256.
     #[inline]
     pub(super) fn is_latin1(text: Text) -> bool {
-        text.width == 1
+        text.width() == 1
     }
 
     /// What tells a text from every other place of the stream.
     pub(super) fn text_key(text: Text) -> u64 {
-        u64::from(text.at) << 8 | u64::from(text.len)
+        u64::from(text.at()) << 8 | u64::from(text.len())
     }
 
     /// Keeps bytes.
@@ -175,12 +193,12 @@ impl<'d> Arena<'d> {
 
     /// A str.
     pub(super) fn str(&self, text: Text) -> &str {
-        if text.len == LONG {
-            let kept = self.texts.get(text.at as usize);
+        if text.len() == LONG {
+            let kept = self.texts.get(text.at() as usize);
             return kept.map_or("", |kept| kept.text.str());
         }
-        let start = text.at as usize;
-        let bytes = self.data.get(start..start + usize::from(text.len));
+        let start = text.at() as usize;
+        let bytes = self.data.get(start..start + usize::from(text.len()));
         std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 
