@@ -2,6 +2,7 @@
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(Py_3_12)");
+    println!("cargo::rustc-check-cfg=cfg(Py_3_13)");
     println!("cargo::rustc-check-cfg=cfg(Py_3_14)");
     println!("cargo::rustc-check-cfg=cfg(Py_3_15)");
     #[cfg(feature = "python")]

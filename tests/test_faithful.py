@@ -224,3 +224,23 @@ def test_edges(value: Any, protocol: int) -> None:
     ours, theirs = both(data)
     assert same_structure(ours, theirs) == ""
     assert ours == value
+
+
+WIDE = {
+    "a list": b"\x80\x02carray\narray\nX\x01\0\0\0w](X\x01\0\0\0aX\x01\0\0\0be\x86R.",
+    "bytes": b"\x80\x03carray\n_array_reconstructor\n(carray\narray\nX\x01\0\0\0wK\x14"
+    b"C\x08a\0\0\0b\0\0\0tR.",
+}
+
+
+@pytest.mark.parametrize("how", WIDE)
+def test_the_typecode_w_is_known_where_the_interpreter_has_it(how: str) -> None:
+    """And refused by the loader and the inspector alike where it has not."""
+    data = WIDE[how]
+    if "w" in array.typecodes:
+        assert not same_structure(picklist.safe_loads(data), pickle.loads(data))
+        assert picklist.inspect(data).allowed
+    else:
+        with pytest.raises(picklist.ForbiddenCallError, match=r"came with CPython 3\.13"):
+            picklist.safe_loads(data)
+        assert not picklist.inspect(data).allowed

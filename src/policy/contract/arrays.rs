@@ -38,7 +38,21 @@ const fn int(bytes: usize, signed: bool) -> Items {
 /// Bytes of a `wchar_t`.
 const WIDE: usize = if cfg!(windows) { 2 } else { 4 };
 
-fn typecode(code: char) -> Option<Items> {
+/// Whether the interpreter that this is built for has the typecode `w`; without one, all typecodes are known.
+const HAS_W: bool = cfg!(any(not(feature = "python"), Py_3_13));
+
+/// What the items are, if the typecode is one that this interpreter has.
+fn typecode(code: Option<char>) -> Result<(char, Items), String> {
+    match code {
+        Some('w') if !HAS_W => Err("its typecode, 'w', came with CPython 3.13".into()),
+        Some(code) => items_of(code)
+            .map(|items| (code, items))
+            .ok_or_else(|| "its typecode is unknown".into()),
+        None => Err("its typecode is unknown".into()),
+    }
+}
+
+fn items_of(code: char) -> Option<Items> {
     match code {
         'f' => Some(Items::Float { bytes: 4 }),
         'd' => Some(Items::Float { bytes: 8 }),
@@ -77,10 +91,7 @@ pub(super) fn array<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String
     let [code, list] = args else {
         return mismatch(EXPECTED, look, args);
     };
-    let Some((code, items)) = one_char(look.view(code)).and_then(|c| Some((c, typecode(c)?)))
-    else {
-        return Err("its typecode is unknown".into());
-    };
+    let (code, items) = typecode(one_char(look.view(code)))?;
     let fits = |view: View<'_>| match (items, view) {
         (Items::Int { bytes, signed }, View::Int(n)) => int_fits(n, bytes, signed),
         (Items::Int { bytes, signed }, View::BigInt { bits, negative }) => {
@@ -124,10 +135,7 @@ pub(super) fn reconstructor<L: Look>(
     if !exact_array {
         return mismatch(EXPECTED, look, args);
     }
-    let Some((code, items)) = one_char(look.view(code)).and_then(|c| Some((c, typecode(c)?)))
-    else {
-        return Err("its typecode is unknown".into());
-    };
+    let (code, items) = typecode(one_char(look.view(code)))?;
     let Some((stored, big_endian)) = machine_format(format) else {
         return Err(format!("machine format {format} is unknown"));
     };
