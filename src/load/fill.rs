@@ -136,11 +136,11 @@ impl PyWorld<'_, '_> {
         }
         let _ = site;
         let class = target.get_type();
-        if let Some(extend) = class.getattr_opt("extend")? {
+        if let Some(extend) = class.getattr_opt(pyo3::intern!(self.py, "extend"))? {
             extend.call1((target, items))?;
             return Ok(());
         }
-        let append = class.getattr("append")?;
+        let append = class.getattr(pyo3::intern!(self.py, "append"))?;
         for item in items {
             append.call1((target, item))?;
         }
@@ -186,9 +186,9 @@ impl PyWorld<'_, '_> {
         self.deepen(budget, target, items)?;
         let object = target.bound(self.py);
         let add = if self.free {
-            object.getattr("add")?
+            object.getattr(pyo3::intern!(self.py, "add"))?
         } else {
-            object.get_type().getattr("add")?
+            object.get_type().getattr(pyo3::intern!(self.py, "add"))?
         };
         for item in items {
             if !item.is_free_key() {

@@ -195,7 +195,7 @@ impl PyWorld<'_, '_> {
         let object = match state.and_then(|at| args.get_mut(at)) {
             // `object.__new__`, as it stands: it refuses a class that some other type must make.
             None => base
-                .getattr("__new__")?
+                .getattr(pyo3::intern!(self.py, "__new__"))?
                 .call1((&kind,))
                 .map_err(|error| self.bad_base(class, &error))?,
             Some(state) => {
@@ -206,9 +206,14 @@ impl PyWorld<'_, '_> {
                     self.price_keys(budget, state, false)?;
                 }
                 let state = state.bound(self.py);
-                let object = base.getattr("__new__")?.call1((&kind, state))?;
-                let object_init = self.py.get_type::<PyAny>().getattr("__init__")?;
-                let init = base.getattr("__init__")?;
+                let object = base
+                    .getattr(pyo3::intern!(self.py, "__new__"))?
+                    .call1((&kind, state))?;
+                let object_init = self
+                    .py
+                    .get_type::<PyAny>()
+                    .getattr(pyo3::intern!(self.py, "__init__"))?;
+                let init = base.getattr(pyo3::intern!(self.py, "__init__"))?;
                 if !init.is(&object_init) {
                     init.call1((&object, state))?;
                 }
