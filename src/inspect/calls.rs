@@ -175,7 +175,13 @@ impl NoteWorld<'_> {
                 at += 1;
             }
         }
-        let made = self.instance_of(entry, (entry.0, NOBODY), &[], depth, false)?;
+        self.opaque_instance(entry, entry.0, plan, depth)
+    }
+
+    /// An opaque instance, with what its plan says of it.
+    #[inline]
+    fn opaque_instance(&mut self, entry: EntryId, user: Id, plan: Plan, depth: u32) -> Noted {
+        let made = self.instance_of(entry, (user, NOBODY), &[], depth, false)?;
         if plan != Plan::AsIs {
             self.note_known(made, plan);
         }
@@ -336,11 +342,7 @@ impl NoteWorld<'_> {
             Ok(plan) if self.is_opaque(entry) => {
                 self.charge_opaque(budget, entry, plan)?;
                 self.settle_args(args, 0);
-                let made = self.instance_of(entry, (index, NOBODY), &[], depth, false)?;
-                if plan != Plan::AsIs {
-                    self.note_known(made, plan);
-                }
-                Ok(made)
+                self.opaque_instance(entry, index, plan, depth)
             }
             Ok(plan) => {
                 self.settle_args(args, self.class_arguments(entry));

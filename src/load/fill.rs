@@ -67,18 +67,18 @@ impl PyWorld<'_, '_> {
         pairs: &mut [Value],
         tracked: bool,
     ) -> Done<Self> {
-        let taken = ffi::dict_take(dict, pairs, tracked);
-        if 2 * taken == pairs.len() {
-            self.took_all = true;
-            return Ok(());
-        }
-        let mut rest = pairs.get_mut(2 * taken..).unwrap_or_default();
-        while let Some(([key, value], left)) = rest.split_first_chunk_mut() {
+        let all = pairs.len();
+        let mut rest = pairs;
+        loop {
+            let taken = 2 * ffi::dict_take(dict, rest, tracked);
+            let left = rest.get_mut(taken..).unwrap_or_default();
+            let Some(([key, value], left)) = left.split_first_chunk_mut() else {
+                self.took_all = taken == all;
+                return Ok(());
+            };
             self.set_pair(budget, dict, key, value)?;
-            let taken = ffi::dict_take(dict, left, tracked);
-            rest = left.get_mut(2 * taken..).unwrap_or_default();
+            rest = left;
         }
-        Ok(())
     }
 
     /// Adds items to an exact set, or to a frozenset that nobody has seen.
@@ -93,15 +93,15 @@ impl PyWorld<'_, '_> {
         if depth > set.depth() {
             set.set_depth(depth);
         }
-        let taken = ffi::set_take(set, items);
-        let mut rest = items.get_mut(taken..).unwrap_or_default();
-        while let Some((item, left)) = rest.split_first_mut() {
+        let mut rest = items;
+        while let taken = ffi::set_take(set, rest)
+            && let Some((item, left)) = rest.get_mut(taken..).unwrap_or_default().split_first_mut()
+        {
             if !item.is_free_key() {
                 self.price(budget, set, item)?;
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
-            let taken = ffi::set_take(set, left);
-            rest = left.get_mut(taken..).unwrap_or_default();
+            rest = left;
         }
         Ok(())
     }

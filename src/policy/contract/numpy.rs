@@ -1,10 +1,9 @@
 //! Native contracts of numpy's plain arrays: dtypes of numbers, `ndarray`s of them, and their scalars.
 //!
-//! numpy's own rebuild functions trust their input: a dtype takes any layout as its state, an array any number of
-//! bytes, and a false byte in an array of bools counts for what it is elsewhere. So what a pickle says of a plain array
-//! is recomputed and compared here, whoever builds it then. Where a policy grants these names, a stream that keeps to
-//! the contract is built without inspection; whatever is no plain array (objects, text, records, times, subclasses)
-//! goes to numpy as any call of an allowed function does.
+//! numpy's own rebuild functions are made for pickles that one trusts, as its documentation says of `numpy.load`. So what
+//! a pickle says of a plain array is recomputed and compared here, whoever builds it then. Where a policy grants these
+//! names, a stream that keeps to the contract is built without inspection; whatever is no plain array (objects, text,
+//! records, times, subclasses) goes to numpy as any call of an allowed function does.
 
 mod numeric;
 
@@ -182,8 +181,7 @@ fn dtype_state<L: Look>(look: &L, numeric: Numeric, state: &L::Value) -> Result<
     }
 }
 
-/// `_reconstruct(ndarray, (0,), b'b')`. Other arguments would give an array of whatever was in memory; a subclass is
-/// numpy's to make.
+/// `_reconstruct(ndarray, (0,), b'b')`, as numpy writes it of every array; a subclass is numpy's to make.
 fn reconstruct<L: Look>(policy: &Policy, look: &L, args: &[L::Value]) -> Result<Plan, String> {
     let exact = args.first().is_some_and(|class| {
         matches!(look.view(class), View::Global(id)
