@@ -175,7 +175,7 @@ impl NoteWorld<'_> {
                 at += 1;
             }
         }
-        self.opaque_instance(entry, entry.0, plan, depth)
+        self.opaque_instance(entry, entry.0.into(), plan, depth)
     }
 
     /// An opaque instance, with what its plan says of it.
@@ -250,7 +250,7 @@ impl NoteWorld<'_> {
     ) -> Noted {
         match callable {
             Note::Global(index) => self.use_name(site, budget, index, Use::Call(args)),
-            Note::Made { node, .. } => self.call_instance(site, budget, node, args),
+            Note::Made(node) | Note::Fresh(node) => self.call_instance(site, budget, node, args),
             _ => self.no_callable(site, callable, args),
         }
     }
@@ -276,7 +276,7 @@ impl NoteWorld<'_> {
     /// A `functools.partial` that holds a class makes its instance when called; no other instance is called.
     fn call_instance(&mut self, site: Site, budget: &mut Budget, node: Id, args: &[Note]) -> Noted {
         let Some((class, user, bound)) = self.partials.get(&node).copied() else {
-            let callable = Note::Made { node, fresh: false };
+            let callable = Note::Made(node);
             return self.no_callable(site, callable, args);
         };
         if !args.is_empty() {
@@ -287,9 +287,9 @@ impl NoteWorld<'_> {
             self.uses.refuse(site, user, refusal, None);
         }
         budget.memory(bound * size::REFERENCE)?;
-        let via = self.notes.get(node).map_or(NOBODY, |node| node.user);
+        let via = self.notes.get(node).map_or(NOBODY, |node| node.user());
         self.uses.record(user, Rights::NEW);
-        let depth = self.notes.depth(Note::Made { node, fresh: false });
+        let depth = self.notes.depth(Note::Made(node));
         budget.depth(depth)?;
         self.instance_of(class, (user, via), args, depth, false)
     }
@@ -373,7 +373,7 @@ impl NoteWorld<'_> {
         }
         let result = self.nothing(user, args, depth)?;
         if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
-            made.via = index;
+            made.called_via(index);
         }
         Ok(result)
     }
@@ -416,11 +416,11 @@ impl NoteWorld<'_> {
         let node = self.notes.node(Part::Args, args, depth)?;
         if let Some(made) = self.notes.get_mut(node) {
             made.made_by(entry);
-            made.user = user;
-            made.via = via;
+            made.used_by(user);
+            made.called_via(via);
             made.unbuilt = unbuilt;
         }
-        Ok(Note::Made { node, fresh: true })
+        Ok(Note::Fresh(node))
     }
 
     /// Keeps what a plan says of the instance that it makes.
@@ -442,15 +442,15 @@ impl NoteWorld<'_> {
     pub(super) fn nothing(&mut self, user: Id, args: &[Note], depth: u32) -> Noted {
         let node = self.notes.node(Part::Args, args, depth)?;
         if let Some(made) = self.notes.get_mut(node) {
-            made.user = user;
+            made.used_by(user);
         }
-        Ok(Note::Made { node, fresh: true })
+        Ok(Note::Fresh(node))
     }
 
     /// Whether a value is what a refused call made.
     pub(super) fn is_nothing(&self, value: Note) -> bool {
         match value {
-            Note::Made { node, .. } => self
+            Note::Made(node) | Note::Fresh(node) => self
                 .notes
                 .get(node)
                 .is_some_and(|node| node.entry().is_none()),
@@ -472,7 +472,9 @@ impl NoteWorld<'_> {
     pub(super) fn user(&self, value: Note) -> Id {
         match value {
             Note::Global(index) | Note::Constructor(index) => index,
-            Note::Made { node, .. } => self.notes.get(node).map_or(NOBODY, |node| node.user),
+            Note::Made(node) | Note::Fresh(node) => {
+                self.notes.get(node).map_or(NOBODY, |node| node.user())
+            }
             _ => NOBODY,
         }
     }

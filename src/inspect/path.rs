@@ -109,18 +109,18 @@ impl Walk<'_, '_> {
     fn users(&self, value: Note) -> impl Iterator<Item = Id> + use<> {
         let pair = match value {
             Note::Global(index) | Note::Constructor(index) => [index, NOBODY],
-            Note::Made { node, .. } => self
+            Note::Made(node) | Note::Fresh(node) => self
                 .world
                 .notes
                 .get(node)
-                .map_or([NOBODY; 2], |node| [node.user, node.via]),
+                .map_or([NOBODY; 2], |node| [node.user(), node.via()]),
             _ => [NOBODY; 2],
         };
         pair.into_iter().filter(|user| *user != NOBODY)
     }
 
     fn refusal(&self, value: Note) -> Option<usize> {
-        let Note::Made { node, .. } = value else {
+        let Some(node) = value.instance() else {
             return None;
         };
         self.world.uses.waiting.get(&node).copied()

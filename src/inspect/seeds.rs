@@ -74,12 +74,12 @@ impl<'d> NoteWorld<'d> {
                 let node = self.notes.node(Part::Args, &[], 1)?;
                 if let Some(made) = self.notes.get_mut(node) {
                     made.made_by(entry);
-                    made.user = user;
+                    made.used_by(user);
                     if let Seed::Dtype(_, numeric) = seed {
                         made.known = Some(Known::Dtype(numeric));
                     }
                 }
-                Note::Made { node, fresh: false }
+                Note::Made(node)
             }
             Seed::Tuple => Note::Tuple(node(self)?),
             Seed::List => Note::List(node(self)?),

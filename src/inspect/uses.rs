@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::note::{Id, NOBODY};
+use super::note::{self, Id, NOBODY};
 use crate::error::{Kind, dotted};
 use crate::machine::world::Site;
 use crate::policy::{EntryId, Policy, Refusal, Rights};
@@ -220,7 +220,7 @@ impl Uses {
     ) -> Id {
         if let Some(brief) = &mut self.brief {
             brief.note(entry);
-            return entry.0;
+            return entry.0.into();
         }
         let (index, new) = self.find(site, module, name);
         if new && let Some(used) = self.get_mut(index) {
@@ -235,7 +235,7 @@ impl Uses {
         brief.refused |= found.is_none();
         let entry = found?;
         brief.note(entry);
-        Some(entry.0)
+        Some(entry.0.into())
     }
 
     /// A use by its index.
@@ -252,7 +252,7 @@ impl Uses {
     #[inline]
     pub(super) fn entry(&self, index: Id) -> Option<EntryId> {
         if self.brief.is_some() {
-            return (index != NOBODY).then_some(EntryId(index));
+            return note::entry(index);
         }
         self.get(index)?.entry
     }

@@ -13,8 +13,8 @@ use crate::machine::world::{Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
 impl<'py> PyWorld<'_, 'py> {
-    /// Asks the policy.
-    #[inline]
+    /// Asks the policy. Inlined, for a plan that is copied before it is looked at has to be waited for.
+    #[inline(always)]
     pub(super) fn judge(&self, id: EntryId, attempt: Attempt<'_, Value>) -> Result<Plan, Fault> {
         self.policy
             .judge(self, id, attempt)

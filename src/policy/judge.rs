@@ -81,6 +81,7 @@ impl Policy {
     /// The decision. Every capability is asked here and nowhere else.
     ///
     /// Under [`Policy::unrestricted`] nothing is refused.
+    #[inline(always)]
     pub fn judge<L: Look>(
         &self,
         look: &L,
