@@ -1,6 +1,6 @@
 //! Calls and instances: every attempt is shown to the policy. What its plan would make is `plans`'.
 
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{Id, NOBODY, Node, Note, Part};
 use super::settle::decided;
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
@@ -160,12 +160,34 @@ impl NoteWorld<'_> {
             Rights::NEW => Attempt::New(items),
             _ => Attempt::Call(items),
         };
-        let Ok(plan) = self.policy.judge(self, entry, attempt) else {
-            self.uses.refuse_briefly();
-            return Err(decided());
-        };
-        self.charge_opaque(budget, entry, plan)?;
-        // Instances among them were settled when the tuple was made.
+        let user = entry.0.into();
+        match self.policy.judge_plainly(self, entry, attempt) {
+            Some(Ok(())) => {
+                self.settle_head(args);
+                self.instance_of(entry, (user, NOBODY), &[], depth, false)
+            }
+            Some(Err(_)) => self.refused_briefly(),
+            None => {
+                let Ok(plan) = self.policy.judge(self, entry, attempt) else {
+                    return self.refused_briefly();
+                };
+                self.charge_opaque(budget, entry, plan)?;
+                self.settle_head(args);
+                self.opaque_instance(entry, user, plan, depth)
+            }
+        }
+    }
+
+    /// A refusal where only the verdict counts.
+    #[cold]
+    fn refused_briefly(&mut self) -> Noted {
+        self.uses.refuse_briefly();
+        Err(decided())
+    }
+
+    /// Settles the items of a tuple; instances among them were when it was made.
+    #[inline]
+    fn settle_head(&mut self, args: Id) {
         if self.notes.get(args).is_some_and(|tuple| tuple.unsettled) {
             let mut at = 0;
             while let Some(arg) = self.notes.head(args).get(at).copied() {
@@ -175,7 +197,6 @@ impl NoteWorld<'_> {
                 at += 1;
             }
         }
-        self.opaque_instance(entry, entry.0.into(), plan, depth)
     }
 
     /// An opaque instance, with what its plan says of it.
@@ -287,7 +308,7 @@ impl NoteWorld<'_> {
             self.uses.refuse(site, user, refusal, None);
         }
         budget.memory(bound * size::REFERENCE)?;
-        let via = self.notes.get(node).map_or(NOBODY, |node| node.user());
+        let via = self.notes.get(node).map_or(NOBODY, Node::user);
         self.uses.record(user, Rights::NEW);
         let depth = self.notes.depth(Note::Made(node));
         budget.depth(depth)?;
@@ -472,9 +493,7 @@ impl NoteWorld<'_> {
     pub(super) fn user(&self, value: Note) -> Id {
         match value {
             Note::Global(index) | Note::Constructor(index) => index,
-            Note::Made(node) | Note::Fresh(node) => {
-                self.notes.get(node).map_or(NOBODY, |node| node.user())
-            }
+            Note::Made(node) | Note::Fresh(node) => self.notes.get(node).map_or(NOBODY, Node::user),
             _ => NOBODY,
         }
     }

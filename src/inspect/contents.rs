@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use super::note::{Arena, Id, Note, id};
+use super::note::{Arena, Id, Note, id, index};
 use crate::error::Kind;
 use crate::machine::budget::size;
 
@@ -30,8 +30,8 @@ impl Text {
     }
 
     #[inline]
-    fn at(self) -> u64 {
-        self.0 >> 32
+    fn at(self) -> usize {
+        index(self.0 >> 32)
     }
 
     #[inline]
@@ -73,13 +73,14 @@ impl Data {
 
     #[inline]
     fn at(self) -> usize {
-        (self.0 >> 32) as usize
+        index(self.0 >> 32)
     }
 
     /// Their number, where they are in the stream.
     #[inline]
     fn len(self) -> Option<usize> {
-        let len = self.0 as u32;
+        let [a, b, c, d, ..] = self.0.to_le_bytes();
+        let len = u32::from_le_bytes([a, b, c, d]);
         (len != KEPT).then_some(len as usize)
     }
 
@@ -177,7 +178,7 @@ impl<'d> Arena<'d> {
     #[inline]
     pub(super) fn characters(&self, text: Text) -> u64 {
         if text.len() == LONG {
-            let kept = self.texts.get(text.at() as usize);
+            let kept = self.texts.get(text.at());
             return kept.map_or(0, |kept| kept.characters);
         }
         u64::from(text.characters())
@@ -191,7 +192,7 @@ impl<'d> Arena<'d> {
 
     /// What tells a text from every other place of the stream.
     pub(super) fn text_key(text: Text) -> u64 {
-        text.at() << 8 | u64::from(text.len())
+        (text.at() as u64) << 8 | u64::from(text.len())
     }
 
     /// Keeps bytes.
@@ -214,10 +215,10 @@ impl<'d> Arena<'d> {
     /// A str.
     pub(super) fn str(&self, text: Text) -> &str {
         if text.len() == LONG {
-            let kept = self.texts.get(text.at() as usize);
+            let kept = self.texts.get(text.at());
             return kept.map_or("", |kept| kept.text.str());
         }
-        let start = text.at() as usize;
+        let start = text.at();
         let bytes = self.data.get(start..start + usize::from(text.len()));
         std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }

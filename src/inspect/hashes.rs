@@ -55,12 +55,12 @@ impl NoteWorld<'_> {
                 told_apart(4, &entry.to_le_bytes())
             }
             Note::Made(node) | Note::Fresh(node) if depth < DEPTH => {
-                let known = self.hashed.borrow().get(&(7, u64::from(node))).copied();
+                let known = self.hashed.borrow().get(&(7, node)).copied();
                 known.unwrap_or_else(|| {
                     let hash = self
                         .made_hash(node, depth)
                         .unwrap_or_else(|| object_hash(node));
-                    self.hashed.borrow_mut().insert((7, u64::from(node)), hash);
+                    self.hashed.borrow_mut().insert((7, node), hash);
                     hash
                 })
             }
@@ -279,9 +279,7 @@ impl NoteWorld<'_> {
 
     /// A wall time less its offset, as a duration hashes.
     fn less_offset(&self, days: i64, clock: Clock, zone: Note) -> Option<i64> {
-        let Some(node) = zone.instance() else {
-            return None;
-        };
+        let node = zone.instance()?;
         let entry = self.notes.get(node)?.entry()?;
         let args = self
             .notes

@@ -126,9 +126,7 @@ impl Look for NoteWorld<'_> {
     }
 
     fn timedelta(&self, v: &Note) -> Option<(i32, i32, i32)> {
-        let Some(node) = v.instance() else {
-            return None;
-        };
+        let node = v.instance()?;
         let entry = self.notes.get(node)?.entry()?;
         if self.policy.entry(entry).meaning != Meaning::Native(Native::TimeDelta) {
             return None;

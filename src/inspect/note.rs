@@ -262,6 +262,12 @@ pub(super) fn id(index: usize) -> Result<Id, Kind> {
     Ok(short(index)?.into())
 }
 
+/// An index of one of the tables.
+#[inline(always)]
+pub(super) fn index(id: Id) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
+}
+
 /// The entry that an index stands for, where only the verdict is asked for: a name is its entry.
 #[inline]
 pub(super) fn entry(index: Id) -> Option<EntryId> {
@@ -328,7 +334,7 @@ impl<'d> Arena<'d> {
     pub(super) fn fill(&mut self, node: Id, part: Part, items: &[Note]) -> Result<(), Kind> {
         let start = short(self.items.len())?;
         let added = short(items.len())?;
-        let Some(owner) = self.nodes.get_mut(node as usize) else {
+        let Some(owner) = self.nodes.get_mut(index(node)) else {
             return Ok(());
         };
         if part != Part::State {
@@ -368,12 +374,12 @@ impl<'d> Arena<'d> {
     /// A node by its index.
     #[inline]
     pub(super) fn get(&self, node: Id) -> Option<&Node> {
-        self.nodes.get(node as usize)
+        self.nodes.get(index(node))
     }
 
     /// A node by its index.
     pub(super) fn get_mut(&mut self, node: Id) -> Option<&mut Node> {
-        self.nodes.get_mut(node as usize)
+        self.nodes.get_mut(index(node))
     }
 
     /// How many nodes there are.
@@ -462,7 +468,7 @@ impl<'d> Arena<'d> {
 
     /// A complex by its index.
     pub(super) fn complex(&self, index: Id) -> (f64, f64) {
-        let found = self.complexes.get(index as usize);
+        let found = self.complexes.get(self::index(index));
         found.copied().unwrap_or_default()
     }
 
@@ -486,7 +492,7 @@ impl<'d> Arena<'d> {
 
     /// A long int by its index.
     pub(super) fn get_long(&self, index: Id) -> Option<&Long<'d>> {
-        self.longs.get(index as usize)
+        self.longs.get(self::index(index))
     }
 }
 

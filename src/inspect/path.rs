@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{self, Id, NOBODY, Note, Part};
 use super::show::is_identifier;
 use super::world::NoteWorld;
 
@@ -71,7 +71,7 @@ impl NoteWorld<'_> {
         let mut at = 0;
         while let Some(step) = walk.steps.get(at).copied() {
             for user in walk.users(step.value) {
-                if let Some(slot @ None) = names.get_mut(user as usize) {
+                if let Some(slot @ None) = names.get_mut(note::index(user)) {
                     *slot = Some(walk.path(at));
                     left -= 1;
                 }
@@ -120,9 +120,7 @@ impl Walk<'_, '_> {
     }
 
     fn refusal(&self, value: Note) -> Option<usize> {
-        let Some(node) = value.instance() else {
-            return None;
-        };
+        let node = value.instance()?;
         self.world.uses.waiting.get(&node).copied()
     }
 
@@ -131,7 +129,7 @@ impl Walk<'_, '_> {
         match (value, value.node()) {
             (Note::Global(_) | Note::Constructor(_), _) => {}
             (_, None) => return,
-            (_, Some(node)) => match self.seen.get_mut(node as usize) {
+            (_, Some(node)) => match self.seen.get_mut(note::index(node)) {
                 Some(seen @ false) => *seen = true,
                 _ => return,
             },
@@ -207,7 +205,7 @@ impl Walk<'_, '_> {
         };
         for part in parts {
             let Note::Dict(node) = part else { continue };
-            match self.seen.get_mut(node as usize) {
+            match self.seen.get_mut(note::index(node)) {
                 Some(seen @ false) => *seen = true,
                 _ => continue,
             }

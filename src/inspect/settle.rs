@@ -171,14 +171,9 @@ impl NoteWorld<'_> {
     }
 
     fn chained(&self, value: Note) -> Option<u64> {
-        let Some(node) = value.instance() else {
-            return None;
-        };
+        let node = value.instance()?;
         let entry = self.notes.get(node)?.entry()?;
-        self.policy
-            .entry(entry)
-            .frees_recursively()
-            .then_some(u64::from(node))
+        self.policy.entry(entry).frees_recursively().then_some(node)
     }
 
     /// Charges for keys of an instance that take more than those of a dict.
@@ -202,7 +197,7 @@ impl NoteWorld<'_> {
     fn count_key(&mut self, budget: &Budget, container: Id, key: Note) -> Result<(), Stop> {
         let limit = budget.limits().max_key_collisions;
         let mut collisions = std::mem::take(&mut self.collisions);
-        let counted = collisions.count(u64::from(container), limit, || hashing::hash(self, key));
+        let counted = collisions.count(container, limit, || hashing::hash(self, key));
         self.collisions = collisions;
         Ok(counted?)
     }

@@ -240,12 +240,12 @@ impl Uses {
 
     /// A use by its index.
     pub(super) fn get(&self, index: Id) -> Option<&GlobalUse> {
-        self.globals.get(index as usize)
+        self.globals.get(note::index(index))
     }
 
     /// A use by its index.
     pub(super) fn get_mut(&mut self, index: Id) -> Option<&mut GlobalUse> {
-        self.globals.get_mut(index as usize)
+        self.globals.get_mut(note::index(index))
     }
 
     /// The entry that a name has in the policy.
@@ -359,7 +359,7 @@ impl Uses {
         what: &'static str,
         node: Option<Id>,
     ) {
-        let global = global.map(|index| index as usize);
+        let global = global.map(note::index);
         let next = self.refusals.len();
         let index = *self.refused.entry((global, what)).or_insert(next);
         if let Some(same) = self.refusals.get_mut(index) {

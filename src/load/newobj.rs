@@ -52,8 +52,8 @@ impl PyWorld<'_, '_> {
             Tag::Global => {
                 let id = EntryId(class.entry());
                 self.charge_arguments(budget, id, args)?;
-                // All that is asked of the plan: moved whole, it would be copied by parts that overlap, 10 ns an instance.
-                let unbuilt = matches!(self.judge(id, Attempt::New(args))?, Plan::Unbuilt);
+                let unbuilt = !self.judge_plainly(id, Attempt::New(args))?
+                    && matches!(self.judge(id, Attempt::New(args))?, Plan::Unbuilt);
                 budget.memory(self.policy.entry(id).extra_memory())?;
                 let depth = Survey::of(args).depth() + 1;
                 budget.depth(depth)?;
