@@ -25,6 +25,7 @@ from assembler import (
     NEWFALSE,
     NEWTRUE,
     NONE,
+    POP,
     PROTO,
     REDUCE,
     TUPLE,
@@ -207,6 +208,24 @@ def test_a_contract_of_the_policy_counts_too() -> None:
     data = asm(PROTO(4), MARK, *memoized((*waiting * 6, *array())), TUPLE)
     with pytest.raises(picklist.ForbiddenCallError, match="granted only"):
         safe_loads(data, policy=narrow)
+
+
+@pytest.mark.parametrize("code", ["d", "=f8", "float64"])
+def test_state_for_a_dtype_that_numpy_made(code: str) -> None:
+    """A dtype of the same class that was made natively grants nothing to those that were not."""
+
+    def call(code: str) -> tuple[object, ...]:
+        arguments = (BINUNICODE(code), NEWFALSE, NEWTRUE, TUPLE3)
+        return (GLOBAL("numpy", "dtype"), *arguments, REDUCE)
+
+    forged = (
+        *(MARK, BININT(3), BINUNICODE("<"), *call("O8"), *ints(1), TUPLE2, NONE, NONE),
+        *(BININT(-1), BININT(-1), BININT(0), TUPLE, BUILD),
+    )
+    made = from_buffer(BYTEARRAY8(b"\0" * 8), dtype=(*call(code), *forged))
+    for program in (made, (*dtype(), POP, *made)):
+        with pytest.raises(picklist.UnsafePickleError):
+            safe_loads(asm(PROTO(5), *program), policy=PLAIN)
 
 
 def test_nothing_is_left_behind() -> None:

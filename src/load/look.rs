@@ -201,6 +201,9 @@ impl PyWorld<'_, '_> {
         if ffi::is_plain(&object) {
             return Value::plain(object);
         }
+        if let Some(id) = self.entry_of_dtype(object.as_ptr() as usize) {
+            return Value::new(object, Tag::Made, id.0);
+        }
         if object.cast::<PyType>().is_ok() || object.is_callable() {
             if let Some(id) = self.cache.entry_at(object.as_ptr() as usize) {
                 return Value::symbol(Tag::Global, id.0);

@@ -201,7 +201,9 @@ impl<'py> PyWorld<'_, 'py> {
                     Some(made) => made,
                     None => self.call_own(&own, args, survey)?,
                 };
-                let made = self.own_value(made, id);
+                // Known by its address and not by its class: numpy makes others of that class, of what no contract has seen.
+                let mut made = made;
+                made.set_made(id.0, 0);
                 let facts = self.desk.met.numpy.get_or_insert_default();
                 facts.note(&made, numeric);
                 Ok(made)
@@ -236,7 +238,14 @@ impl<'py> PyWorld<'_, 'py> {
         Ok(Value::plain(made))
     }
 
-    /// A value that was made through an entry.
+    /// The entry that a dtype at that address was made through here.
+    pub(in crate::load) fn entry_of_dtype(&self, address: usize) -> Option<EntryId> {
+        let facts = self.desk.met.numpy.as_deref()?;
+        let (_, dtype) = facts.dtypes.get(&address)?;
+        Some(EntryId(dtype.entry()))
+    }
+
+    /// An array that was made through an entry.
     fn own_value(&mut self, value: Value, id: EntryId) -> Value {
         let address = value.type_address();
         if self.entry_of_type(address).is_none() {
