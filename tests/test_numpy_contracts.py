@@ -232,6 +232,8 @@ def test_nothing_is_left_behind() -> None:
     """Loads of arrays, good and refused, leave no memory and no references."""
     good = [pickle.dumps([numpy.arange(float(n)) for n in range(9)], p) for p in (2, 4, 5)]
     good.append(pickle.dumps(numpy.arange(3000.0), 4))
+    records = [numpy.zeros(n, "i4,f8") for n in (1, 2, 100, 200)] * 4
+    good += [pickle.dumps([*records, *map(numpy.float64, range(9))], p) for p in (2, 4, 5)]
     bad = [
         asm(PROTO(5), *memoized((EMPTY_LIST, MARK, *array() * 6, *each, APPENDS)))
         for each in BROKEN.values()

@@ -235,7 +235,7 @@ impl PyWorld<'_, '_> {
         match (value.tag(), self.view(value)) {
             (Tag::Global, _) => Seed::Global(EntryId(value.entry())),
             (Tag::Made | Tag::Fresh, _) => match self.known_of(value) {
-                Some(Known::Dtype(numeric)) => Seed::Dtype(EntryId(value.entry()), numeric),
+                Some(Known::Dtype(dtype)) => Seed::Dtype(EntryId(value.entry()), dtype),
                 _ => Seed::Made(EntryId(value.entry())),
             },
             (Tag::Plain, View::Str(text)) => constant(text).map_or(Seed::Other, Seed::Str),
