@@ -448,7 +448,7 @@ impl NoteWorld<'_> {
     #[inline]
     pub(super) fn note_known(&mut self, made: Note, plan: Plan) {
         let known = match plan {
-            Plan::Dtype(numeric) | Plan::DtypeState(numeric) => Some(Known::Dtype(numeric)),
+            Plan::Dtype(dtype) | Plan::DtypeState(dtype) => Some(Known::Dtype(dtype)),
             Plan::Unfilled => Some(Known::Unfilled),
             // What numpy itself gives state to is not known any more.
             Plan::ArrayState { .. } | Plan::AsIs => None,

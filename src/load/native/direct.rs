@@ -46,7 +46,7 @@ impl PyWorld<'_, '_> {
             return LONG;
         }
         let Some(native) = self.cache.called(id) else {
-            return self.unfilled_directly(budget, id, args, alone);
+            return self.numpy_directly(budget, id, args, alone);
         };
         if native == Native::Encode {
             return self.bytes_directly(budget, args);
