@@ -85,6 +85,7 @@ impl World for NoteWorld<'_> {
     type Value = Note;
     type Fault = Stop;
     const KNOWS_PLACES: bool = true;
+    const NOTES_FETCHES: bool = true;
 
     #[inline(always)]
     fn is_hole(value: &Note) -> bool {

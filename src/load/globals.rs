@@ -294,14 +294,15 @@ impl<'a, 'py> PyWorld<'a, 'py> {
 
     /// The names of the stream, if the inspector lets all of it pass. What it has against one is looked for in a second
     /// run: most streams pass.
-    fn pass(&self) -> Result<Vec<EntryId>, Fault> {
+    fn pass(&mut self) -> Result<Vec<EntryId>, Fault> {
         let options = self.inspect_options();
         let passes = || {
             self.stream
                 .passes(self.policy, &options, &self.desk.remembered)
         };
-        if let Some(named) = timed(passes)? {
-            return Ok(named);
+        if let Some(passed) = timed(passes)? {
+            self.liveness = passed.liveness;
+            return Ok(passed.names);
         }
         let inspection = self.inspect()?;
         if inspection.allowed() {

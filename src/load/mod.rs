@@ -30,6 +30,7 @@ use pyo3::prelude::*;
 
 use crate::error::Kind;
 use crate::inspect::{self, Inspection, Seed};
+use crate::machine::Liveness;
 use crate::machine::budget::{Budget, Limits};
 use crate::machine::chains::Chains;
 use crate::machine::hashing::Collisions;
@@ -263,6 +264,8 @@ pub struct PyWorld<'a, 'py> {
     arenas: ffi::Arenas,
     /// Whether the items of the last call were all moved into a container.
     took_all: bool,
+    /// The memo slots that are fetched, once the inspector has passed.
+    liveness: Option<Liveness>,
     desk: &'a mut Desk,
 }
 
@@ -296,6 +299,7 @@ impl<'a, 'py> PyWorld<'a, 'py> {
             collector: ffi::Collector::default(),
             arenas: ffi::Arenas::default(),
             took_all: false,
+            liveness: None,
             desk,
         }
     }

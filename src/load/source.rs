@@ -12,8 +12,8 @@ use pyo3::types::PyBytes;
 
 use super::Fault;
 use crate::error::Kind;
-use crate::inspect::{self, Inspection, Seed};
-use crate::policy::{EntryId, Policy};
+use crate::inspect::{self, Inspection, Passed, Seed};
+use crate::policy::Policy;
 
 /// The first read of a declared length; each further one is twice as long.
 const CHUNK: u64 = 1 << 16;
@@ -30,13 +30,13 @@ pub enum Stream<'a, 'py> {
 }
 
 impl Stream<'_, '_> {
-    /// Whether the inspector lets the whole stream pass: the names that it mentions, or `None`.
+    /// Whether the inspector lets the whole stream pass, and what it tells of it.
     pub(super) fn passes(
         &self,
         policy: &Policy,
         options: &inspect::Options,
         memo: &[(u64, Seed<'_>)],
-    ) -> Result<Option<Vec<EntryId>>, Fault> {
+    ) -> Result<Option<Passed>, Fault> {
         match self {
             Self::Slice(data) => Ok(inspect::passes(data, policy, options, memo)),
             Self::File(file) => {

@@ -7,6 +7,7 @@ use pyo3::types::PyString;
 use super::ffi::{self, Survey, Tag, Value};
 use super::{Encoding, Fault, PyWorld};
 use crate::error::Kind;
+use crate::machine::Liveness;
 use crate::machine::budget::{Budget, size};
 use crate::machine::world::{Done, Made, Role, Site, World};
 use crate::stream::atoms::Short;
@@ -98,6 +99,10 @@ impl World for PyWorld<'_, '_> {
     #[inline(always)]
     fn quick_int(&mut self, value: i64) -> Value {
         ffi::quick_int(self.py, value)
+    }
+
+    fn liveness(&mut self) -> Option<Liveness> {
+        self.liveness.take()
     }
 
     #[inline(always)]

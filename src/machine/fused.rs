@@ -27,7 +27,7 @@ impl<V: Default> Machine<V> {
             [code @ (REDUCE | NEWOBJ), ..] if from > self.floor => {
                 // A tuple without a slot is there to be called with. What may be saved behind NEWOBJ is the state.
                 if *code == NEWOBJ {
-                    self.count_call(reader);
+                    self.count_call(world, reader);
                 }
                 reader.next_fused();
                 self.call_items(world, self.site(reader), reader.rest(), from)
@@ -37,7 +37,7 @@ impl<V: Default> Machine<V> {
             | [LONG_BINPUT, ..]
                 if from > self.floor =>
             {
-                self.count_call(reader);
+                self.count_call(world, reader);
                 if self.liveness.is_some()
                     && let Some(taker @ [code @ (REDUCE | NEWOBJ | BUILD), ..]) =
                         self.behind_dead_put(reader.rest())
@@ -83,13 +83,15 @@ impl<V: Default> Machine<V> {
 
     /// After a few calls, finds out which slots of the memo are dead.
     #[inline(always)]
-    fn count_call(&mut self, reader: &Reader<'_>) {
+    fn count_call<W: World<Value = V>>(&mut self, world: &mut W, reader: &Reader<'_>) {
         if let Some(left) = &mut self.calls_to_scan {
             *left -= 1;
             if *left == 0 {
                 self.calls_to_scan = None;
-                let mut copy = *reader;
-                self.liveness = Liveness::scan(&mut copy);
+                self.liveness = world.liveness().or_else(|| {
+                    let mut copy = *reader;
+                    Liveness::scan(&mut copy)
+                });
                 if self.liveness.is_some() {
                     self.memo.disorder();
                 }

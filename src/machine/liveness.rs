@@ -9,7 +9,7 @@ use crate::stream::{Op, Reader};
 
 /// A bit for each slot that is fetched.
 #[derive(Debug)]
-pub(super) struct Liveness {
+pub struct Liveness {
     fetched: Vec<u64>,
 }
 
@@ -55,6 +55,11 @@ impl Liveness {
                 _ => {}
             }
         }
+    }
+
+    /// What was fetched in a run over the whole stream.
+    pub(super) fn of(fetched: Vec<u64>) -> Self {
+        Self { fetched }
     }
 
     /// Whether nothing fetches a slot.

@@ -171,6 +171,13 @@ impl<V: Default> Machine<V> {
             return false;
         }
         let gets = self.marked_gets(world, rest, *ticks - 1);
+        if W::NOTES_FETCHES {
+            for get in rest.chunks_exact(2).take(gets as usize) {
+                if let [_, index] = get {
+                    self.note_fetched::<W>(i64::from(*index));
+                }
+            }
+        }
         reader.go_to(rest.get(2 * gets as usize..).unwrap_or_default());
         *ticks -= gets;
         true
@@ -295,7 +302,9 @@ impl<V: Default> Machine<V> {
         if let Some((index, rest)) = operand
             && let Some(value) = self.memo.get(index)
         {
-            return (world.share(value), rest);
+            let value = world.share(value);
+            self.note_fetched::<W>(index);
+            return (value, rest);
         }
         (V::default(), &[])
     }

@@ -52,6 +52,7 @@ impl<V: Default> Machine<V> {
         match self.memo.get(index) {
             Some(value) if !W::is_hole(value) => {
                 let value = world.share(value);
+                self.note_fetched::<W>(index);
                 self.push_done(value)
             }
             _ => Err(Kind::MemoNotFound(index).into()),

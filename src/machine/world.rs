@@ -3,6 +3,7 @@
 //! The machine knows opcodes, the stack and the memo; a world knows what they mean. One method for each thing that a
 //! pickle can make. It is the only trait tower in the house, and it is monomorphised.
 
+use super::Liveness;
 use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::stream::atoms::Short;
@@ -43,6 +44,13 @@ pub trait World {
     type Fault: From<Kind>;
     /// Whether text is known by its place in the stream, so that it may not be handed over as a copy.
     const KNOWS_PLACES: bool = false;
+    /// Whether the machine keeps account of the memo slots that are fetched.
+    const NOTES_FETCHES: bool = false;
+
+    /// The memo slots that this stream fetches, if another run has found out.
+    fn liveness(&mut self) -> Option<Liveness> {
+        None
+    }
 
     /// Whether a memo slot is empty.
     fn is_hole(value: &Self::Value) -> bool;

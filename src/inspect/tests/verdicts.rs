@@ -257,7 +257,7 @@ fn test_the_verdict_is_that_of_the_report() {
         }
         for (at, options) in options.iter().enumerate() {
             let found = passes(&data, &policy, options, &[]);
-            let found = found.map(|entries| entries.into_iter().collect());
+            let found = found.map(|passed| passed.names.into_iter().collect());
             assert_eq!(found, reported(&data, &policy, options), "{seed}: {data:?}");
             *(if found.is_some() {
                 &mut allowed
@@ -293,7 +293,7 @@ fn test_a_verdict_knows_what_an_earlier_pickle_left() {
         assert_eq!(found.is_some(), report.allowed(), "{seeds:?}");
         if let Some(found) = found {
             let named: BTreeSet<_> = report.entries().collect();
-            assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), named);
+            assert_eq!(found.names.into_iter().collect::<BTreeSet<_>>(), named);
         }
     }
 }
