@@ -238,7 +238,7 @@ impl PyWorld<'_, '_> {
     }
 
     /// Whether an instance may be filled: only what this stream made, by its exact type's entry.
-    fn allow_filling(
+    pub(super) fn allow_filling(
         &mut self,
         target: &Value,
         attempt: Attempt<'static, Value>,

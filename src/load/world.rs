@@ -214,7 +214,7 @@ impl World for PyWorld<'_, '_> {
         items: &mut [Value],
     ) -> Done<Self> {
         if target.tag() != Tag::List {
-            return self.extend_other(site, budget, target, items);
+            return self.extend_deque(site, budget, target, items);
         }
         let survey = self.settle(items)?;
         let depth = Self::nest(budget, survey)?;
@@ -234,7 +234,7 @@ impl World for PyWorld<'_, '_> {
         pairs: &mut [Value],
     ) -> Done<Self> {
         if target.tag() != Tag::Dict {
-            return self.set_items_other(site, budget, target, pairs);
+            return self.fill_default_dict(site, budget, target, pairs);
         }
         self.fill_dict(budget, target, pairs)
     }
@@ -346,6 +346,9 @@ impl World for PyWorld<'_, '_> {
         object: &mut Value,
         state: Value,
     ) -> Done<Self> {
+        if state.tag() == Tag::Dict && self.is_new_namespace(object) {
+            return self.build_namespace(budget, object, &state);
+        }
         self.give_state(site, budget, object, state)
     }
 
@@ -374,18 +377,26 @@ impl World for PyWorld<'_, '_> {
     }
 
     fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
-        self.takes_quickly(object, slots)
+        !slots && self.is_new_namespace(object) || self.takes_quickly(object, slots)
     }
 
     fn build_attributes(
         &mut self,
-        _site: Site,
+        site: Site,
         budget: &mut Budget,
         object: &mut Value,
         pairs: &mut [Value],
-        _slots: bool,
+        slots: bool,
     ) -> Done<Self> {
-        self.set_quickly(budget, object, pairs)
+        if slots || !self.is_new_namespace(object) {
+            return self.set_quickly(budget, object, pairs);
+        }
+        if self.fill_namespace(budget, object, pairs)? {
+            return Ok(());
+        }
+        // It is not to be given: who knows why is asked.
+        let state = self.dict(budget, pairs)?;
+        self.give_state(site, budget, object, state)
     }
 
     fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {

@@ -18,9 +18,11 @@ mod weight;
 
 use std::fmt;
 
+pub use arrays::stored_array;
 pub use native::Native;
 pub(super) use native::judge;
 pub use numbers::SmallDecimal;
+pub use text::scoped_address;
 
 use super::view::{Form, Look, View, describe_all};
 

@@ -122,7 +122,7 @@ fn prefixed(native: Native, text: &str) -> bool {
 }
 
 /// An IPv6 address, perhaps followed by `%scope`.
-fn scoped_address(text: &str) -> Option<Ipv6Addr> {
+pub fn scoped_address(text: &str) -> Option<Ipv6Addr> {
     let (address, scope) = match text.split_once('%') {
         Some((address, scope)) => (address, Some(scope)),
         None => (text, None),
