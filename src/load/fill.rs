@@ -93,11 +93,17 @@ impl PyWorld<'_, '_> {
         if depth > set.depth() {
             set.set_depth(depth);
         }
+        // A frozenset is whole then: with so few items, no more of them can have the same hash.
+        let few = set.tag() == Tag::Plain && items.len() as u64 <= self.most_collisions(budget);
         let taken = ffi::set_take(set, items);
         let mut rest = items.get_mut(taken..).unwrap_or_default();
         while let Some((item, left)) = rest.split_first_mut() {
             if !item.is_free_key() {
-                self.price(budget, set, item)?;
+                if few {
+                    self.price_alone(budget, item)?;
+                } else {
+                    self.price(budget, set, item)?;
+                }
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
             let taken = ffi::set_take(set, left);

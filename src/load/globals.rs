@@ -13,6 +13,7 @@ use pyo3::types::{PyModule, PyType};
 
 use super::ffi::{Shelf, Tag, Value};
 use super::look::AddressMap;
+use super::native::exceptions::is_callable_builtin;
 use super::shape::Shape;
 use super::{Cause, Desk, Fault, PyWorld};
 use crate::error::Kind;
@@ -35,6 +36,8 @@ pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
     /// The native kinds of what the policy lets be called: rights are written in it, and so they stay.
     called: Box<[Option<Native>]>,
+    /// Which of the entries are classes of `builtins` that may be called.
+    builtins: Box<[bool]>,
     by_address: Mutex<AddressMap<EntryId>>,
     /// What the last load left for the next: a machine and a desk.
     spare: Shelf<Box<Spare>>,
@@ -55,6 +58,10 @@ impl Cache {
         Self {
             slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
             called: policy.entries().map(|(id, _)| policy.called(id)).collect(),
+            builtins: policy
+                .entries()
+                .map(|(_, entry)| is_callable_builtin(policy, entry))
+                .collect(),
             by_address: Mutex::default(),
             spare: Shelf::default(),
         }
@@ -76,6 +83,12 @@ impl Cache {
     #[inline(always)]
     pub fn called(&self, id: EntryId) -> Option<Native> {
         self.called.get(id.0 as usize).copied().flatten()
+    }
+
+    /// Whether an entry is a class of `builtins` that may be called: an exception.
+    #[inline(always)]
+    pub fn is_callable_builtin(&self, id: EntryId) -> bool {
+        self.builtins.get(id.0 as usize).is_some_and(|is| *is)
     }
 
     /// What was resolved before.

@@ -297,6 +297,10 @@ impl World for PyWorld<'_, '_> {
         if !value.is_hole() {
             return Ok(value);
         }
+        let value = self.call_exception(budget, &callable, args)?;
+        if !value.is_hole() {
+            return Ok(value);
+        }
         self.call(site, budget, &callable, args)
     }
 
@@ -346,8 +350,13 @@ impl World for PyWorld<'_, '_> {
         object: &mut Value,
         state: Value,
     ) -> Done<Self> {
-        if state.tag() == Tag::Dict && self.is_new_namespace(object) {
-            return self.build_namespace(budget, object, &state);
+        if state.tag() == Tag::Dict {
+            if self.is_new_namespace(object) {
+                return self.build_namespace(budget, object, &state);
+            }
+            if self.is_new_exception(object) {
+                return self.build_exception(budget, object, &state);
+            }
         }
         self.give_state(site, budget, object, state)
     }
@@ -377,7 +386,8 @@ impl World for PyWorld<'_, '_> {
     }
 
     fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
-        !slots && self.is_new_namespace(object) || self.takes_quickly(object, slots)
+        !slots && (self.is_new_namespace(object) || self.is_new_exception(object))
+            || self.takes_quickly(object, slots)
     }
 
     fn build_attributes(
@@ -388,10 +398,16 @@ impl World for PyWorld<'_, '_> {
         pairs: &mut [Value],
         slots: bool,
     ) -> Done<Self> {
-        if slots || !self.is_new_namespace(object) {
+        let filled = if slots {
             return self.set_quickly(budget, object, pairs);
-        }
-        if self.fill_namespace(budget, object, pairs)? {
+        } else if self.is_new_namespace(object) {
+            self.fill_namespace(budget, object, pairs)?
+        } else if self.is_new_exception(object) {
+            self.fill_exception(budget, object, pairs)?
+        } else {
+            return self.set_quickly(budget, object, pairs);
+        };
+        if filled {
             return Ok(());
         }
         // It is not to be given: who knows why is asked.

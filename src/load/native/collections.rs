@@ -6,7 +6,6 @@ use pyo3::types::PyDict;
 use super::super::ffi::{self, Survey, Tag, Value};
 use super::super::{Fault, PyWorld};
 use super::direct::LONG;
-use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made, Site};
 use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Plan, Rights, View};
@@ -242,16 +241,9 @@ impl PyWorld<'_, '_> {
         object: &mut Value,
         state: &Value,
     ) -> Done<Self> {
-        let id = EntryId(object.entry());
-        self.charge_state(budget, state)?;
-        self.judge(id, Attempt::State(state))?;
-        let depth = state.depth() + 1;
-        budget.depth(depth)?;
-        object.set_depth(depth.max(object.depth()));
-        self.charge_copy(budget, state)?;
+        let pairs = self.begin_state(budget, object, state)?;
         let attributes = ffi::namespace_dict(object);
-        let state = state.bound(self.py).cast_exact::<PyDict>();
-        for (key, value) in state.map_err(|_| Kind::StateNotDict)? {
+        for (key, value) in pairs {
             let (mut key, value) = (Value::plain(key), Value::plain(value));
             ffi::intern(&mut key);
             ffi::dict_set(self.py, &attributes, &key, &value)?;

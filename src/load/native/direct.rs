@@ -21,6 +21,8 @@ use crate::policy::{EntryId, Meaning, Native, SmallDecimal};
 pub struct Met {
     /// The entry that each kind was made through.
     entries: [Option<EntryId>; 12],
+    /// The class of exceptions whose state is set by key.
+    pub(super) exception: usize,
     /// What a defaultdict was let through with.
     pub(super) factory: Option<EntryId>,
     /// The zone that was let through.

@@ -8,6 +8,7 @@ mod calendar;
 mod collections;
 pub mod direct;
 pub mod enums;
+pub mod exceptions;
 mod numbers;
 pub mod numpy;
 mod text;
