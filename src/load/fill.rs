@@ -94,7 +94,7 @@ impl PyWorld<'_, '_> {
             set.set_depth(depth);
         }
         // A frozenset is whole then: with so few items, no more of them can have the same hash.
-        let few = set.tag() == Tag::Plain && items.len() as u64 <= self.most_collisions(budget);
+        let few = set.tag() == Tag::Plain && items.len() as u64 <= Self::most_collisions(budget);
         let taken = ffi::set_take(set, items);
         let mut rest = items.get_mut(taken..).unwrap_or_default();
         while let Some((item, left)) = rest.split_first_mut() {

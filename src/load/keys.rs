@@ -110,7 +110,7 @@ impl<'py> PyWorld<'_, 'py> {
 
     /// How many keys of equal hash a container may have.
     #[inline]
-    pub(super) fn most_collisions(&self, budget: &Budget) -> u64 {
+    pub(super) fn most_collisions(budget: &Budget) -> u64 {
         u64::from(budget.limits().max_key_collisions)
     }
 
@@ -176,7 +176,7 @@ impl<'py> PyWorld<'_, 'py> {
         let number = self.desk.collisions.number();
         let object = container.bound(self.py).clone();
         // With so few keys, no more of them can have the same hash; more may follow only where there are pairs.
-        let many = |keys: usize| pairs || keys as u64 > self.most_collisions(budget);
+        let many = |keys: usize| pairs || keys as u64 > Self::most_collisions(budget);
         if let Ok(list) = object.cast_exact::<PyList>() {
             let counted = many(list.len());
             for item in list {

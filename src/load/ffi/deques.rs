@@ -47,9 +47,14 @@ struct Layout {
 
 static FOUND: Late<Layout> = Late::new();
 
-/// An empty deque of that class: `None` where that is another class than the one whose objects are known, or none are.
+/// `deque()`, or `deque((), most)` where `extended`: `None` where that is another class than the one whose objects are known, or none are.
 #[inline]
-pub fn deque(py: Python<'_>, class: &Py<PyAny>, most: Option<u64>) -> PyResult<Option<Value>> {
+pub fn deque(
+    py: Python<'_>,
+    class: &Py<PyAny>,
+    extended: bool,
+    most: Option<u64>,
+) -> PyResult<Option<Value>> {
     if FOUND.get().is_none() && !learn(py, class.bind(py))? {
         return Ok(None);
     }
@@ -59,7 +64,9 @@ pub fn deque(py: Python<'_>, class: &Py<PyAny>, most: Option<u64>) -> PyResult<O
         Some(Err(_)) => return Ok(None),
     };
     match FOUND.get() {
-        Some(found) if found.class.as_ptr() == class.as_ptr() => found.make(py, most).map(Some),
+        Some(found) if found.class.as_ptr() == class.as_ptr() => {
+            found.make(py, extended, most).map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -127,7 +134,7 @@ pub(super) fn learn_deques(py: Python<'_>) -> PyResult<bool> {
 
 impl Layout {
     #[inline]
-    fn make(&self, py: Python<'_>, most: isize) -> Make {
+    fn make(&self, py: Python<'_>, extended: bool, most: isize) -> Make {
         let kind = self.class.as_ptr().cast::<ffi::PyTypeObject>();
         let args = PyTuple::empty(py);
         // SAFETY: a live type, which has been called.
@@ -138,7 +145,11 @@ impl Layout {
         });
         let value = made(py, object, TRACKED)?;
         // SAFETY: a deque, whose fields have been found there.
-        unsafe { (*value.object.cast::<Deque>()).most = most };
+        let deque = unsafe { &mut *value.object.cast::<Deque>() };
+        deque.most = most;
+        if extended && most != 0 {
+            (deque.first, deque.last) = (FIRST, FIRST - 1);
+        }
         Ok(value)
     }
 
@@ -178,10 +189,14 @@ impl Layout {
             self.extend.bind(py).call1((deque.bound(py), list))?;
             Ok(())
         };
-        if !same_words(&theirs, most, 0) {
+        let ours = self.make(py, true, most.unwrap_or(-1))?;
+        if !same_words(&theirs, most, 0) || words(&ours) != words(&theirs) {
             return Ok(false);
         }
-        let ours = self.make(py, most.unwrap_or(-1))?;
+        let (new, none) = (self.make(py, false, -1)?, Value::plain(class.call0()?));
+        if !same_words(&none, None, 0) || words(&new) != words(&none) {
+            return Ok(false);
+        }
         let (few, more) = items.split_at(items.len() / 2);
         for part in [few, more] {
             if part.is_empty() {

@@ -37,20 +37,16 @@ pub fn range(py: Python<'_>, args: &[Value; 3], numbers: [i64; 3]) -> PyResult<O
 
 /// A slice of any three objects.
 #[inline]
-pub fn slice(py: Python<'_>, [start, stop, step]: &[Value; 3]) -> Make {
+pub fn slice(py: Python<'_>, [start, end, step]: &[Value; 3]) -> Make {
     // SAFETY: live objects.
-    let object = unsafe { ffi::PySlice_New(start.object, stop.object, step.object) };
+    let object = unsafe { ffi::PySlice_New(start.object, end.object, step.object) };
     made(py, object, TRACKED)
 }
 
 /// How many numbers there are.
 #[inline]
-fn length([start, stop, step]: [i64; 3]) -> Option<i64> {
-    let (low, high) = if step > 0 {
-        (start, stop)
-    } else {
-        (stop, start)
-    };
+fn length([start, end, step]: [i64; 3]) -> Option<i64> {
+    let (low, high) = if step > 0 { (start, end) } else { (end, start) };
     if low >= high {
         return Some(0);
     }
@@ -74,8 +70,8 @@ impl Layout {
         if object.is_null() {
             return Err(layout::no_memory());
         }
-        let [start, stop, step] = args.each_ref().map(|arg| arg.share().take_object());
-        let numbers = [start, stop, step, length.take_object()];
+        let [start, end, step] = args.each_ref().map(|arg| arg.share().take_object());
+        let numbers = [start, end, step, length.take_object()];
         // SAFETY: of the six words, two are the header.
         let place = unsafe { layout::behind::<HEADER>(object) };
         // SAFETY: four words are left, aligned; the references are handed over.
@@ -95,14 +91,16 @@ impl Layout {
             return Ok(None);
         }
         let theirs = |numbers: [i64; 3]| -> Make {
-            let [start, stop, step] = numbers.map(|number| number.into_pyobject(py));
+            let args = numbers.map(|number| super::int(py, number));
+            let [start, end, step] = args;
+            let (start, end, step) = (start?, end?, step?);
             // SAFETY: attached; three ints.
             let object = unsafe {
                 ffi::PyObject_CallFunctionObjArgs(
-                    (&raw mut ffi::PyRange_Type).cast(),
-                    start?.as_ptr(),
-                    stop?.as_ptr(),
-                    step?.as_ptr(),
+                    class.cast_mut().cast(),
+                    start.object,
+                    end.object,
+                    step.object,
                     ptr::null_mut::<PyObject>(),
                 )
             };
@@ -110,10 +108,10 @@ impl Layout {
         };
         let found = Self(layout::header(&theirs([1000, 2000, 300])?));
         for numbers in SAMPLES {
-            let [start, stop, step] = numbers;
+            let [start, end, step] = numbers;
             let args = [
                 super::int(py, start)?,
-                super::int(py, stop)?,
+                super::int(py, end)?,
                 super::int(py, step)?,
             ];
             let Some(length) = length(numbers) else {

@@ -72,16 +72,15 @@ pub fn address6(py: Python<'_>, class: &Py<PyAny>, address: u128) -> PyResult<Op
 
 /// An int of 128 bits.
 fn wide(py: Python<'_>, value: u128) -> Make {
-    match i64::try_from(value) {
-        Ok(value) => super::int(py, value),
-        Err(_) => {
-            let mut bytes = [0; 17];
-            for (place, byte) in bytes.iter_mut().zip(value.to_le_bytes()) {
-                *place = byte;
-            }
-            super::long(py, &bytes)
-        }
+    if let Ok(value) = i64::try_from(value) {
+        return super::int(py, value);
     }
+    // A byte more, for the sign.
+    let mut bytes = [0; 17];
+    for (place, byte) in bytes.iter_mut().zip(value.to_le_bytes()) {
+        *place = byte;
+    }
+    super::long(py, &bytes)
 }
 
 impl<const N: usize> Late<Slotted<N>> {
@@ -138,9 +137,9 @@ impl<const N: usize> Slotted<N> {
         // SAFETY: a live type.
         let kind = unsafe { &*class.as_type_ptr() };
         let size = kind.tp_basicsize.unsigned_abs();
-        let simple = kind.tp_itemsize == 0 && kind.tp_dictoffset == 0 && size.is_multiple_of(8);
+        let plain = kind.tp_itemsize == 0 && kind.tp_dictoffset == 0 && size.is_multiple_of(8);
         let sample_is = sample.type_address() == class.as_ptr() as usize;
-        if !simple || !sample_is || !(HEADER * 8..=WORDS * 8).contains(&size) {
+        if !plain || !sample_is || !(HEADER * 8..=WORDS * 8).contains(&size) {
             return Ok(None);
         }
         let mut words = [0; N];

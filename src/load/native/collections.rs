@@ -1,7 +1,7 @@
 //! OrderedDict's and defaultdict's items, deque, defaultdict, Counter, SimpleNamespace.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use super::super::ffi::{self, Survey, Tag, Value};
 use super::super::{Fault, PyWorld};
@@ -68,7 +68,7 @@ impl PyWorld<'_, '_> {
             Some(_) => 2,
             None => 1,
         };
-        let Some(value) = ffi::deque(self.py, class, most)? else {
+        let Some(value) = ffi::deque(self.py, class, !args.is_empty(), most)? else {
             return LONG;
         };
         budget.depth(depth)?;
@@ -102,6 +102,7 @@ impl PyWorld<'_, '_> {
         &mut self,
         budget: &mut Budget,
         id: EntryId,
+        extended: bool,
         items: Option<&Value>,
         maxlen: Option<u64>,
     ) -> Made<Self> {
@@ -114,7 +115,9 @@ impl PyWorld<'_, '_> {
                 self.charge_copy(budget, items)?;
                 class.call((items.bound(self.py),), Some(&keywords))
             }
-            None => class.call((), Some(&keywords)),
+            // Empty all the same, and its first item stands where it would after the tuple.
+            None if extended => class.call((PyTuple::empty(self.py),), Some(&keywords)),
+            None => class.call0(),
         };
         let object = object.map_err(|error| self.bad_value(error))?;
         let value = self.made(object, id);

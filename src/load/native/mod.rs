@@ -57,9 +57,13 @@ impl<'py> PyWorld<'_, 'py> {
             Plan::Decimal(at) => self.decimal_number(id, &args[at]),
             Plan::Fraction => self.fraction(id, &args[0], &args[1]),
             Plan::FractionText { slash } => self.fraction_text(id, &args[0], slash),
-            Plan::Deque { items, maxlen } => {
-                self.deque(budget, id, items.map(|at| &args[at]), maxlen)
-            }
+            Plan::Deque { items, maxlen } => self.deque(
+                budget,
+                id,
+                !args.is_empty(),
+                items.map(|at| &args[at]),
+                maxlen,
+            ),
             Plan::DefaultDict { factory } => self.default_dict(id, factory),
             Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => self.array(budget, id, plan, args),
             Plan::Dtype(_) | Plan::Unfilled | Plan::FromBuffer { .. } | Plan::Scalar => {

@@ -72,14 +72,14 @@ impl<'py> PyWorld<'_, 'py> {
         let Ok(args) = <&[Value; 3]>::try_from(args) else {
             return LONG;
         };
-        let [start, stop, step] = args.each_ref().map(|arg| ffi::small_int(self.py, arg));
-        let (Some(start), Some(stop), Some(step)) = (start, stop, step) else {
+        let [start, end, step] = args.each_ref().map(|arg| ffi::small_int(self.py, arg));
+        let (Some(start), Some(end), Some(step)) = (start, end, step) else {
             return LONG;
         };
         if step == 0 {
             return LONG;
         }
-        let Some(mut value) = ffi::range(self.py, args, [start, stop, step])? else {
+        let Some(mut value) = ffi::range(self.py, args, [start, end, step])? else {
             return LONG;
         };
         budget.depth(1)?;

@@ -153,7 +153,7 @@ pub fn stored_array(code: Option<char>, format: i64, bytes: &[u8]) -> Result<(ch
     let width = match stored {
         Items::Int { bytes, .. } | Items::Float { bytes } | Items::Text { bytes } => bytes,
     };
-    if bytes.len() % width != 0 {
+    if !bytes.len().is_multiple_of(width) {
         return Err(format!(
             "{} bytes are no whole number of items of {width}",
             bytes.len()
