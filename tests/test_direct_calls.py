@@ -331,6 +331,18 @@ REFUSED: dict[str, list[tuple[Any, ...]]] = {
         (b"::1",),
         (-1,),
     ],
+    "ipaddress.IPv4Network": [
+        ("10.0.0.1/8",),
+        ("10.0.0.0",),
+        ("10.0.0.0/33",),
+        ("10.0.0.0/+8",),
+        ("010.0.0.0/8",),
+        ("0.0.0.1/0",),
+        ("::/8",),
+        (("10.0.0.0", 8),),
+    ],
+    "ipaddress.IPv6Interface": [("::1",), ("::1/129",), ("::g/64",), ("1.2.3.4/8",), (1,)],
+    "pathlib.PurePosixPath": [(1,), (b"a",), ("/", None)],
     "builtins.ValueError": [(mention_of("collections", "deque"),)],
     "_codecs.encode": [
         ("a", "utf-8"),
@@ -357,6 +369,9 @@ GOOD = {
     "array._array_reconstructor": (ARRAY, "i", 8, b"abcdefgh"),
     "ipaddress.IPv4Address": (0x7F000001,),
     "ipaddress.IPv6Address": ("2001:db8::1",),
+    "ipaddress.IPv4Network": ("10.0.0.0/8",),
+    "ipaddress.IPv6Interface": ("2001:db8::1/64",),
+    "pathlib.PurePosixPath": ("/", "usr", "lib"),
     "builtins.ValueError": ("text", 1, None, (1,)),
     "_codecs.encode": ("a\xff", "latin1"),
 }

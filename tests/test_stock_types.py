@@ -15,6 +15,7 @@ import fractions
 import gc
 import ipaddress
 import itertools
+import pathlib
 import pickle
 import pickletools
 import sys
@@ -281,6 +282,62 @@ def test_any_text_of_an_address(text: str) -> None:
         return
     for address in ours:
         alike(address, ipaddress.IPv6Address(text))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_networks_and_interfaces(protocol: int) -> None:
+    values: list[Any] = []
+    for prefix in range(33):
+        values.append(ipaddress.IPv4Network((0xC0A8FFFF, prefix), strict=False))
+        values.append(ipaddress.IPv4Interface((0xC0A8FFFF, prefix)))
+    for prefix in (0, 1, 63, 64, 65, 126, 127, 128):
+        values.append(ipaddress.IPv6Network((2**128 - 1, prefix), strict=False))
+        values.append(ipaddress.IPv6Interface((0x20010DB8 << 96 | 7, prefix)))
+    for ours, theirs in each(values, protocol):
+        alike(ours, theirs)
+        assert hash(ours) == hash(theirs)
+        assert list(vars(ours)) == list(vars(theirs))
+        ours, theirs = (getattr(each, "network", each) for each in (ours, theirs))
+        assert ours.netmask == theirs.netmask
+        assert ours.broadcast_address == theirs.broadcast_address
+        if ours.num_addresses < 3:
+            assert list(ours.hosts()) == list(theirs.hosts())
+
+
+# --- paths ---------------------------------------------------------------------------------------
+
+PARTS = [(), ("/",), ("/", "usr", "a b.c"), ("..", "x", ".hidden"), ("\xe9", "\u1234"), ("c:", "x")]
+PATHS = picklist.Policy(base="paths")
+
+
+def slots(path: Any) -> dict[str, Any]:
+    names = [name for kind in type(path).__mro__ for name in getattr(kind, "__slots__", ())]
+    return {name: getattr(path, name) for name in names if hasattr(path, name)}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("kind", [pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.Path])
+def test_paths(kind: type[pathlib.PurePath], protocol: int) -> None:
+    values = [kind(*parts) for parts in PARTS] + [kind("//net/x/y"), kind("c:\\a\\b")]
+    data = pickle.dumps([kind(value) for value in values for _ in range(6)], protocol)
+    for ours, theirs in zip(PATHS.loads(data), pickle.loads(data), strict=True):
+        assert slots(ours) == slots(theirs)
+        alike(ours, theirs)
+        assert hash(ours) == hash(theirs)
+        assert ours.parts == theirs.parts
+        assert (ours.name, ours.suffix, ours.anchor) == (theirs.name, theirs.suffix, theirs.anchor)
+        assert str(ours / "x" / "../y") == str(theirs / "x" / "../y")
+        assert list(map(str, ours.parents)) == list(map(str, theirs.parents))
+
+
+@given(st.lists(st.text("/.a\\:\xe9", max_size=4), max_size=4))
+def test_any_parts(parts: list[str]) -> None:
+    """Also such as no path has: what the constructor makes of them is made."""
+    for name in ("PurePosixPath", "PureWindowsPath"):
+        data = asm(PROTO(4), *[call(f"pathlib.{name}", *parts)] * 2, b"\x86")
+        for ours, theirs in zip(picklist.safe_loads(data), pickle.loads(data), strict=True):
+            assert slots(ours) == slots(theirs)
+            alike(ours, theirs)
 
 
 # --- dicts of other classes ----------------------------------------------------------------------

@@ -42,7 +42,8 @@ use once_cell::sync::Lazy;
 pub use builder::{PolicyBuilder, split_path};
 pub use capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
 pub use contract::{
-    Contract, ContractError, Native, SmallDecimal, numpy, scoped_address, stored_array,
+    Contract, ContractError, Native, SmallDecimal, address_and_prefix, numpy, scoped_address,
+    stored_array,
 };
 pub use error::PolicyError;
 pub use judge::{Attempt, Refusal};

@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyList, PyType};
 use super::late::Late;
 use super::layout;
 use super::pages::{LARGE, advise_large};
-use super::stock::alike;
+use super::stock::{alike, is_tracked};
 use super::value::{Make, TRACKED, Value, raised};
 
 /// Typecodes of numbers.
@@ -208,7 +208,7 @@ impl Layout {
             codes,
         };
         for typecode in CODES {
-            for count in [0, 1, 2, 7, 8, 15, 16, 17, 100, 5000] {
+            for count in [0, 1, 33] {
                 if !found.serves(py, *typecode, count)? {
                     return Ok(None);
                 }
@@ -244,6 +244,9 @@ impl Layout {
         if !same(py, &ours, &theirs)? || !same(py, &copied, &others)? {
             return Ok(false);
         }
+        if count != 1 {
+            return Ok(true);
+        }
         for array in [&ours, &theirs, &copied, &others] {
             for _ in 0..5 {
                 array.bound(py).call_method1("append", (7,))?;
@@ -271,7 +274,12 @@ fn same(py: Python<'_>, ours: &Value, theirs: &Value) -> PyResult<bool> {
             array.items.is_null(),
         )
     };
-    Ok(words(fields(ours)) == words(fields(theirs)) && alike(py, ours, theirs)?)
+    let bytes = |array: &Value| array.bound(py).call_method0("tobytes");
+    let small = fields(ours).head.ob_size < 4;
+    Ok(words(fields(ours)) == words(fields(theirs))
+        && is_tracked(ours) == is_tracked(theirs)
+        && bytes(ours)?.eq(bytes(theirs)?)?
+        && (!small || alike(py, ours, theirs)?))
 }
 
 /// An item as it lies in an array.

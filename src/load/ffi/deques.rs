@@ -167,11 +167,9 @@ impl Layout {
             class: class.clone().unbind(),
             extend: class.getattr("extend")?.unbind(),
         };
-        for count in [0, 1, 2, 5, 62, 63, 64, 65, 300] {
-            for most in [None, Some(0), Some(3), Some(63), Some(1000)] {
-                if !found.serves(py, count, most)? {
-                    return Ok(None);
-                }
+        for (count, most) in SAMPLES {
+            if !found.serves(py, count, most)? {
+                return Ok(None);
             }
         }
         Ok(Some(found))
@@ -224,6 +222,19 @@ impl Layout {
         alike(py, &ours, &theirs)
     }
 }
+
+/// Deques that end in each part of a block, and what they may have.
+const SAMPLES: [(i64, Option<isize>); 9] = [
+    (0, Some(3)),
+    (2, Some(0)),
+    (2, None),
+    (5, Some(3)),
+    (5, Some(1000)),
+    (63, None),
+    (64, Some(63)),
+    (65, None),
+    (140, None),
+];
 
 /// Whether the numbers of one of the interpreter's deques stand where they are looked for.
 fn same_words(deque: &Value, most: Option<isize>, size: isize) -> bool {

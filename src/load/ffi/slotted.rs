@@ -18,10 +18,10 @@ use super::value::{Make, TRACKED, Value, raised};
 /// Words in front of the slots.
 const HEADER: usize = 2;
 /// Most words of an instance.
-const WORDS: usize = 8;
+const WORDS: usize = 16;
 
 /// A class, and the words of its instances that its slots are.
-struct Slotted<const N: usize> {
+pub(super) struct Slotted<const N: usize> {
     class: Py<PyType>,
     words: [usize; N],
 }
@@ -96,18 +96,21 @@ impl<const N: usize> Late<Slotted<N>> {
             return Ok(None);
         }
         match self.get() {
-            Some(found) if found.class.as_ptr() == class.as_ptr() => {
-                found.make(py, values()?).map(Some)
-            }
+            Some(found) if found.is_of(class) => found.make(py, values()?).map(Some),
             _ => Ok(None),
         }
     }
 }
 
 impl<const N: usize> Slotted<N> {
+    /// Whether that is its class.
+    pub(super) fn is_of(&self, class: &Py<PyAny>) -> bool {
+        self.class.as_ptr() == class.as_ptr()
+    }
+
     /// An instance with these values in its slots.
     #[inline]
-    fn make(&self, py: Python<'_>, mut values: [Value; N]) -> Make {
+    pub(super) fn make(&self, py: Python<'_>, mut values: [Value; N]) -> Make {
         let kind = self.class.as_ptr().cast::<ffi::PyTypeObject>();
         // SAFETY: a live type.
         let alloc = unsafe { (*kind).tp_alloc };
@@ -129,7 +132,11 @@ impl<const N: usize> Slotted<N> {
     }
 
     /// Where an instance keeps what these attributes are, and whether that is all it keeps.
-    fn found(class: &Bound<'_, PyAny>, sample: &Value, names: [&str; N]) -> PyResult<Option<Self>> {
+    pub(super) fn found(
+        class: &Bound<'_, PyAny>,
+        sample: &Value,
+        names: [&str; N],
+    ) -> PyResult<Option<Self>> {
         let py = class.py();
         let Ok(class) = class.cast::<PyType>() else {
             return Ok(None);

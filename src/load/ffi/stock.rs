@@ -6,11 +6,12 @@ use pyo3::prelude::*;
 use super::value::Value;
 
 /// The ways of [`super::ways`] that are the standard library's, by name.
-pub fn stock_ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 5]> {
+pub fn stock_ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 6]> {
     Ok([
         ("arrays", super::arrays::learn_arrays(py)?),
         ("deques", super::deques::learn_deques(py)?),
         ("namespaces", super::namespaces::learn_namespaces(py)?),
+        ("paths", super::paths::learn_paths(py)?),
         ("ranges", super::ranges::learn_ranges(py)?),
         ("slots", super::slotted::learn_slotted(py)?),
     ])

@@ -1,4 +1,4 @@
-//! `ipaddress`: addresses, from the int or the text that they pickle as.
+//! `ipaddress`, from the int or the text that its classes pickle as.
 
 use pyo3::prelude::*;
 
@@ -7,7 +7,7 @@ use super::super::ffi::{self, Value};
 use super::direct::LONG;
 use crate::machine::budget::Budget;
 use crate::machine::world::Made;
-use crate::policy::{EntryId, scoped_address};
+use crate::policy::{EntryId, Native, address_and_prefix, scoped_address};
 
 impl PyWorld<'_, '_> {
     /// `IPv4Address(int)`.
@@ -54,5 +54,39 @@ impl PyWorld<'_, '_> {
         budget.memory(length)?;
         budget.depth(1)?;
         Ok(self.met(value, id, 1, 8))
+    }
+
+    /// `IPv4Network(text)` and its like: the constructor is given what the contract reads in the text, an address and a
+    /// prefix, and need not parse it. Twice as fast.
+    #[inline(never)]
+    pub(super) fn network_directly(
+        &mut self,
+        budget: &mut Budget,
+        id: EntryId,
+        native: Native,
+        class: &Py<PyAny>,
+        args: &[Value],
+    ) -> Made<Self> {
+        let [text] = args else { return LONG };
+        let Some(Ok(text)) = ffi::latin1_text(text).map(std::str::from_utf8) else {
+            return LONG;
+        };
+        let wide = matches!(native, Native::Ipv6Network | Native::Ipv6Interface);
+        let read = address_and_prefix(text, wide).filter(|_| !text.contains('%'));
+        let Some((address, prefix)) = read else {
+            return LONG;
+        };
+        let width = if wide { 128 } else { 32 };
+        let hosts = !u128::MAX.checked_shl(width - prefix).unwrap_or(0);
+        let is_network = matches!(native, Native::Ipv4Network | Native::Ipv6Network);
+        if is_network && address & hosts != 0 {
+            return LONG;
+        }
+        budget.memory(text.len() as u64)?;
+        budget.depth(1)?;
+        budget.memory(native.extra_memory())?;
+        let object = class.bind(self.py).call1(((address, prefix),));
+        let value = Value::plain(object.map_err(|error| self.bad_value(error))?);
+        Ok(self.met(value, id, 1, 13))
     }
 }

@@ -20,7 +20,7 @@ use crate::policy::{EntryId, Meaning, Native, SmallDecimal};
 #[derive(Debug, Default)]
 pub struct Met {
     /// The entry that each kind was made through.
-    entries: [Option<EntryId>; 12],
+    entries: [Option<EntryId>; 14],
     /// The class of exceptions whose state is set by key.
     pub(super) exception: usize,
     /// What a defaultdict was let through with.
@@ -77,6 +77,11 @@ impl PyWorld<'_, '_> {
             Native::DefaultDict => self.default_dict_directly(budget, id, object, args),
             Native::SimpleNamespace => self.namespace_directly(budget, id, object, args),
             Native::Array => self.array_of_items_directly(budget, object, args),
+            Native::Path => self.path_directly(budget, id, object, args),
+            Native::Ipv4Network
+            | Native::Ipv4Interface
+            | Native::Ipv6Network
+            | Native::Ipv6Interface => self.network_directly(budget, id, native, object, args),
             Native::Ipv4Address => self.address4_directly(budget, id, object, args),
             Native::Ipv6Address => self.address6_directly(budget, id, object, args),
             _ => LONG,

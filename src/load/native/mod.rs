@@ -11,6 +11,7 @@ pub mod enums;
 pub mod exceptions;
 mod numbers;
 pub mod numpy;
+mod paths;
 mod text;
 
 use pyo3::prelude::*;

@@ -22,7 +22,7 @@ pub use arrays::stored_array;
 pub use native::Native;
 pub(super) use native::judge;
 pub use numbers::SmallDecimal;
-pub use text::scoped_address;
+pub use text::{address_and_prefix, scoped_address};
 
 use super::view::{Form, Look, View, describe_all};
 
