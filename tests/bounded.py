@@ -8,11 +8,11 @@ and the slack that an allocator needs.  It answers with one line of JSON.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from children import printed
 
 __all__ = ["DEBUG", "MANY", "SECONDS", "SECONDS_PER_BYTE", "outcome"]
 
@@ -102,15 +102,7 @@ def outcome(
         "limits": limits,
         "base": base,
     }
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), how, json.dumps(bound)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
-    )
-    assert child.returncode == 0, f"the child ended with {child.returncode}: {child.stderr[-600:]}"
-    answer: dict[str, Any] = json.loads(child.stdout)
+    answer: dict[str, Any] = json.loads(printed(CHILD, path, how, json.dumps(bound)))
     assert "error" not in answer, answer["error"]
     assert answer["seconds"] < PATIENCE * cpu, (
         f"{answer['seconds']:.2f} s, {cpu:.2f} s are promised"

@@ -13,6 +13,7 @@ from assembler import (
     BINUNICODE,
     BUILD,
     BYTEARRAY8,
+    EMPTY_DICT,
     GLOBAL,
     LONG1,
     MARK,
@@ -21,6 +22,7 @@ from assembler import (
     NEWTRUE,
     NONE,
     REDUCE,
+    SETITEMS,
     TUPLE,
     TUPLE1,
     TUPLE2,
@@ -48,12 +50,29 @@ F8 = b"\0\0\0\0\0\0\xf0?"
 def alike(left: Any, right: Any) -> None:
     """Assert that two arrays agree in all that can be asked of them."""
     assert type(left) is type(right)
-    assert left.dtype == right.dtype
-    assert left.dtype.str == right.dtype.str
+    alike_dtypes(left.dtype, right.dtype)
     assert left.shape == right.shape
     assert left.strides == right.strides
     assert str(left.flags) == str(right.flags)
-    assert left.tobytes() == right.tobytes()
+    assert content(left) == content(right)
+
+
+def content(array: Any) -> Any:
+    """Return the bytes of an array as they lie in memory, those between fields too."""
+    if array.dtype.hasobject or not array.dtype.names:
+        return array.tobytes()
+    return array.ravel("K").view("u1").tobytes()
+
+
+def alike_dtypes(left: Any, right: Any) -> None:
+    """Assert that two dtypes agree in all that can be asked of them."""
+    assert left == right
+    assert type(left) is type(right)
+    assert hash(left) == hash(right)
+    for name in ("str", "names", "itemsize", "alignment", "flags", "hasobject", "isalignedstruct"):
+        assert getattr(left, name) == getattr(right, name)
+    assert left.fields == right.fields
+    assert left.metadata == right.metadata
 
 
 def ints(*values: int) -> tuple[Any, ...]:
@@ -153,3 +172,29 @@ def memoized(program: tuple[Any, ...]) -> tuple[Any, ...]:
         if each in (TUPLE, TUPLE1, TUPLE2, TUPLE3, REDUCE):
             made.append(MEMOIZE)
     return tuple(made)
+
+
+def records(
+    *,
+    code: str = "V12",
+    names: Any = ("a", "b"),
+    fields: Any = None,
+    rest: Any = None,
+    before: Any = None,
+) -> tuple[Any, ...]:
+    """Return a dtype of records of a float and an int, but for what is given."""
+    call = (BINUNICODE(code), NEWFALSE, NEWTRUE, TUPLE3)
+    before = before or (BININT(3), BINUNICODE("|"), NONE)
+    fields = fields or (("a", dtype(), BININT(0)), ("b", dtype("i4"), BININT(8)))
+    return (
+        *(GLOBAL("numpy", "dtype"), *call, REDUCE, MARK, *before),
+        *(MARK, *map(BINUNICODE, names), TUPLE, EMPTY_DICT, MARK),
+        *(part for name, *field in fields for part in (BINUNICODE(name), *flat(field))),
+        *(SETITEMS, *(rest or (BININT(12), BININT(1), BININT(16))), TUPLE, BUILD),
+    )
+
+
+def flat(field: Any) -> tuple[Any, ...]:
+    """Return the tuple of a field: a dtype, its offset, and a title if there is one."""
+    kind, *rest = field
+    return (*kind, *rest, (TUPLE2, TUPLE3)[len(rest) - 1])

@@ -9,17 +9,17 @@ import os
 import pickle
 import re
 import signal
-import subprocess
 import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 import picklist
+from children import run_program
+from command_line import run
 from preflight_kinds.table import needs
 
 pytest.importorskip("click")
@@ -27,21 +27,6 @@ pytest.importorskip("rich")
 
 PAYLOAD = b"cos\nsystem\n(S'echo hello'\ntR."
 GOOD = pickle.dumps({"a": [1, (2.5, None)], "ü": b"x"})
-
-
-def run(*arguments: str | Path, cwd: Path, **environ: str) -> Any:
-    """Run the command; nothing of the terminal around it counts."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
-    return subprocess.run(
-        [sys.executable, "-m", "picklist", *map(str, arguments)],
-        cwd=cwd,
-        env={**kept, "PYTHONUTF8": "1", **environ},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -338,9 +323,7 @@ def test_without_the_extra_one_line_says_what_to_install(folder: Path, package: 
         f"import sys; sys.modules[{package!r}] = None\n"
         "from picklist.__main__ import main; sys.exit(main())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = run_program(program, cwd=folder)
     assert done.returncode == 2
     expected = f"picklist: the command line needs {package}: pip install 'picklist[cli]'\n"
     assert done.stderr == expected

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import picklist
+from children import run_program
+from command_line import command, run
 from picklist._cli import cluster as client
 from picklist._cli.batches import Batch
 from picklist._scanning import FileReport, scan_batch, scan_file
@@ -92,16 +94,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "picklist", "scan", *map(str, arguments)]
-
-
-def run(*arguments: str | Path, cwd: Path) -> Any:
-    return subprocess.run(
-        command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def one_line(done: Any) -> str:
     """Return the one line that a command ended with."""
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
@@ -115,22 +107,23 @@ class TestResults:
 
     @pytest.mark.parametrize("form", ["text", "json", "jsonl", "sarif"])
     def test_every_format(self, cluster: Cluster, folder: Path, form: str) -> None:
-        local = run(".", "--format", form, cwd=folder)
-        there = run(".", "--format", form, "--dask", cluster.address, cwd=folder)
+        local = run("scan", ".", "--format", form, cwd=folder)
+        there = run("scan", ".", "--format", form, "--dask", cluster.address, cwd=folder)
         assert local.returncode == there.returncode == 1, there.stderr
         assert (there.stdout, there.stderr) == (local.stdout, "")
 
     def test_policies_and_baselines(self, cluster: Cluster, folder: Path) -> None:
         (folder / "e.pkl").write_bytes(pickle.dumps(ValueError("x")))
         dask = ("--dask", cluster.address)
-        assert run("e.pkl", *dask, cwd=folder).returncode == 1
+        assert run("scan", "e.pkl", *dask, cwd=folder).returncode == 1
         both = ("--policy", "std", "--policy", "exceptions")
-        assert run("e.pkl", *both, *dask, cwd=folder).returncode == 0
+        assert run("scan", "e.pkl", *both, *dask, cwd=folder).returncode == 0
         text = picklist.Policy(base=["std", "exceptions"]).to_toml()
         (folder / "policy.toml").write_text(text)
-        assert run("e.pkl", "--policy-file", "policy.toml", *dask, cwd=folder).returncode == 0
-        assert run(".", "--write-baseline", "known.json", *dask, cwd=folder).returncode == 1
-        done = run(".", "--baseline", "known.json", *dask, cwd=folder)
+        filed = ("--policy-file", "policy.toml")
+        assert run("scan", "e.pkl", *filed, *dask, cwd=folder).returncode == 0
+        assert run("scan", ".", "--write-baseline", "known.json", *dask, cwd=folder).returncode == 1
+        done = run("scan", ".", "--baseline", "known.json", *dask, cwd=folder)
         assert done.returncode == 0
         assert "no findings, 7 in the baseline" in done.stdout
 
@@ -141,7 +134,7 @@ class TestResults:
             number = fcntl.fcntl(file, fcntl.F_DUPFD, 200)
         path = f"/proc/self/fd/{number}"
         done = subprocess.run(
-            command("f01.pkl", path, "--dask", cluster.address),
+            command("scan", "f01.pkl", path, "--dask", cluster.address),
             cwd=folder,
             capture_output=True,
             text=True,
@@ -165,10 +158,10 @@ class TestKilledWorkers:
         """By SIGKILL, from outside, twice, while the results stream back."""
         for path in sorted(folder.glob("f*.pkl")):
             path.rename(path.with_name(f"slow-{path.name}"))
-        expected = run(".", "--format", "jsonl", cwd=folder)
+        expected = run("scan", ".", "--format", "jsonl", cwd=folder)
         with started() as cluster:
             with subprocess.Popen(
-                command(".", "--format", "jsonl", "--dask", cluster.address),
+                command("scan", ".", "--format", "jsonl", "--dask", cluster.address),
                 cwd=folder,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -183,10 +176,10 @@ class TestKilledWorkers:
 
     def test_a_worker_killed_by_a_file_once(self, cluster: Cluster, folder: Path) -> None:
         """Dask runs the batch again; its files come once."""
-        expected = run(".", "--format", "jsonl", cwd=folder)
+        expected = run("scan", ".", "--format", "jsonl", cwd=folder)
         for path in (folder / "f03.pkl", folder / "f29.pkl"):
             path.rename(path.with_name(f"once-{path.name}"))
-        done = run(".", "--format", "jsonl", "--dask", cluster.address, cwd=folder)
+        done = run("scan", ".", "--format", "jsonl", "--dask", cluster.address, cwd=folder)
         assert len(list(folder.glob("once-*.killed"))) == 2
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         assert [row["failed"] for row in rows] == [""] * (FILES + 1)
@@ -202,7 +195,7 @@ class TestKilledWorkers:
         for path in deadly:
             (folder / path).write_bytes(PAYLOAD)
         with started() as cluster:
-            done = run(".", "--format", "json", "--dask", cluster.address, cwd=folder)
+            done = run("scan", ".", "--format", "json", "--dask", cluster.address, cwd=folder)
         assert (done.returncode, done.stderr) == (2, "")
         document = json.loads(done.stdout)
         assert document["failed"] == 2
@@ -220,27 +213,27 @@ class TestClustersThatCannotBeUsed:
         with socket.socket() as taken:  # bound, and nothing listens
             taken.bind(("127.0.0.1", 0))
             address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-            done = run(".", "--dask", address, "--dask-timeout", "1", cwd=folder)
+            done = run("scan", ".", "--dask", address, "--dask-timeout", "1", cwd=folder)
         assert f"no Dask scheduler answers at {address}: " in one_line(done)
         for address in ("nonsense", "foo://127.0.0.1:1", "tcp://no.such.host.invalid:8786", ""):
-            done = run(".", "--dask", address, cwd=folder)
+            done = run("scan", ".", "--dask", address, cwd=folder)
             assert f"no Dask scheduler answers at {address}: " in one_line(done)
 
     def test_no_workers(self, folder: Path) -> None:
         with started(workers=0) as cluster:
-            done = run(".", "--dask", cluster.address, "--dask-timeout", "1", cwd=folder)
+            done = run("scan", ".", "--dask", cluster.address, "--dask-timeout", "1", cwd=folder)
         assert f"the Dask cluster at {cluster.address} has no workers" in one_line(done)
 
     def test_workers_without_picklist(self, folder: Path) -> None:
         with started(workers=2, kind="lacks") as cluster:
-            done = run(".", "--dask", cluster.address, cwd=folder)
+            done = run("scan", ".", "--dask", cluster.address, cwd=folder)
         line = one_line(done)
         assert "2 of 2 workers cannot import picklist: tcp://" in line
         assert "(ModuleNotFoundError: " in line
 
     def test_workers_with_another_picklist(self, folder: Path) -> None:
         with started(workers=1, kind="other") as cluster:
-            done = run(".", "--dask", cluster.address, cwd=folder)
+            done = run("scan", ".", "--dask", cluster.address, cwd=folder)
         line = one_line(done)
         assert f"1 of 1 workers have another picklist than {picklist.__version__}: tcp://" in line
         assert line.endswith(" (0.0.1)\n")
@@ -252,7 +245,7 @@ class TestClustersThatCannotBeUsed:
         with (
             started() as cluster,
             subprocess.Popen(
-                command(".", "--dask", cluster.address, "--dask-timeout", "2"),
+                command("scan", ".", "--dask", cluster.address, "--dask-timeout", "2"),
                 cwd=folder,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -272,7 +265,7 @@ class TestClustersThatCannotBeUsed:
             path.rename(path.with_name(f"slow-{path.name}"))
         (folder / "out").write_text("before\n")
         with subprocess.Popen(
-            command(".", "--dask", cluster.address, "--output", "out"),
+            command("scan", ".", "--dask", cluster.address, "--output", "out"),
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -290,7 +283,7 @@ class TestClustersThatCannotBeUsed:
         assert errors.endswith(" of 62 files; out is not written\n")
         assert errors.count("\n") == 1
         assert (folder / "out").read_text() == "before\n"
-        assert run("notes.txt", "--dask", cluster.address, cwd=folder).returncode == 0
+        assert run("scan", "notes.txt", "--dask", cluster.address, cwd=folder).returncode == 0
 
     def test_a_worker_that_joins_late_with_another_picklist(self) -> None:
         """Its answer says so: nothing of it is taken."""
@@ -304,7 +297,7 @@ class TestClustersThatCannotBeUsed:
             there._reports(Batch(0, ("f.pkl",)), future, answer)
 
     def test_jobs_are_local(self, folder: Path) -> None:
-        done = run(".", "--dask", "tcp://127.0.0.1:1", "--jobs", "2", cwd=folder)
+        done = run("scan", ".", "--dask", "tcp://127.0.0.1:1", "--jobs", "2", cwd=folder)
         assert done.returncode == 2
         assert "--jobs is for this machine" in done.stderr
 
@@ -334,8 +327,6 @@ def test_without_the_extra_one_line_says_what_to_install(folder: Path) -> None:
         "sys.argv = ['picklist', 'scan', '.', '--dask', 'tcp://127.0.0.1:1']\n"
         "sys.exit(main())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = run_program(program, cwd=folder)
     assert done.returncode == 2
     assert done.stderr == "picklist: --dask needs distributed: pip install 'picklist[dask]'\n"

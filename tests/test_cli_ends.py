@@ -10,25 +10,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from children import run_program
+from command_line import command, run
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes")
 
 PAYLOAD = b"cos\nsystem\n(S'echo hello'\ntR."
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "picklist", *arguments]
-
-
-def run(*arguments: str, cwd: Path) -> Any:
-    return subprocess.run(
-        command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.fixture
@@ -164,8 +156,6 @@ def test_a_fault_of_ours_is_not_taken_for_findings(tmp_path: Path) -> None:
         "sys.argv = ['picklist', 'scan', '.']\n"
         "sys.exit(main())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = run_program(program, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.endswith("RuntimeError: ours\n")

@@ -6,8 +6,6 @@ import copy
 import gzip
 import json
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import jsonschema
 import pytest
 
 import picklist
+from command_line import run
 from corpus import SAMPLES
 from picklist._findings import RULES
 from picklist._scanning import FileReport, scan_file
@@ -69,17 +68,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "link.pkl").symlink_to(tmp_path / "loop.pkl")
     (tmp_path / "loop.pkl").symlink_to(tmp_path / "link.pkl")
     return tmp_path
-
-
-def run(*arguments: str, cwd: Path) -> Any:
-    return subprocess.run(
-        [sys.executable, "-m", "picklist", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("name", ["scan", "baseline", "inspection"])

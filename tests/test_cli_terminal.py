@@ -10,9 +10,10 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from command_line import command, environment, run
 
 pytest.importorskip("click")
 pytest.importorskip("rich")
@@ -52,20 +53,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def environ(**added: str) -> dict[str, str]:
-    unwanted = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
-    kept = {key: value for key, value in os.environ.items() if key not in unwanted}
-    return {**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **added}
-
-
 def on_terminal(width: int, *arguments: str, cwd: Path, **added: str) -> str:
     """Run the command on a terminal of its own; return all that is written there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     with subprocess.Popen(
-        [sys.executable, "-m", "picklist", *arguments],
+        command(*arguments),
         cwd=cwd,
-        env=environ(**added),
+        env=environment(**added),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -83,18 +78,6 @@ def on_terminal(width: int, *arguments: str, cwd: Path, **added: str) -> str:
     os.close(ours)
     assert process.returncode in (0, 1, 2), written
     return written.decode().replace("\r\n", "\n")
-
-
-def piped(*arguments: str, cwd: Path, **added: str) -> Any:
-    return subprocess.run(
-        [sys.executable, "-m", "picklist", *arguments],
-        cwd=cwd,
-        env=environ(**added),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
@@ -115,12 +98,12 @@ PLAIN = {"--help", "nonsense", "app:[1]"}
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_no_colour_and_no_bar_when_piped(folder: Path, arguments: tuple[str, ...]) -> None:
-    done = piped(*arguments, cwd=folder)
+    done = run(*arguments, cwd=folder)
     assert "\x1b" not in done.stdout + done.stderr
     assert "scanning" not in done.stdout + done.stderr
     if arguments[0] in ("scan", "inspect", "check"):
         # Whole lines, for grep, whatever the width; but for help, which click wraps.
-        narrow = piped(*arguments, cwd=folder, COLUMNS="40")
+        narrow = run(*arguments, cwd=folder, COLUMNS="40")
         assert arguments[-1] == "--help" or done.stdout == narrow.stdout
 
 
@@ -158,7 +141,7 @@ def test_names_do_nothing_to_a_terminal(folder: Path) -> None:
     ):
         text = COLOR.sub("", on_terminal(80, *arguments, cwd=folder))
         assert not set(text) & set("\x1b\x07\x9b\u202e"), arguments
-        done = piped(*arguments, cwd=folder)
+        done = run(*arguments, cwd=folder)
         assert "\x1b" not in done.stderr + ("" if arguments[0] == "learn" else done.stdout)
 
 

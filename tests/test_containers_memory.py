@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from children import printed
 
 MEMBER = 24 << 20
 MEMBERS = 24
@@ -85,23 +84,14 @@ else:
 
 def child(*arguments: Any) -> dict[str, Any]:
     """Scan in a child and return what it says."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
-    )
-    assert done.returncode == 0, done.stderr[-600:]
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(printed(CHILD, *arguments))
     assert answer["failed"] == ""
     return answer
 
 
 def written(kind: str, path: Path, members: int) -> Path:
     """Write an archive, in a process of its own: this one's memory stays what it is."""
-    command = [sys.executable, "-c", WRITER, kind, str(path), str(MEMBER), str(members)]
-    subprocess.run(command, check=True)
+    printed(WRITER, kind, path, MEMBER, members)
     return path
 
 

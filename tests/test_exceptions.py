@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ import pytest
 import picklist
 import picklist_samples as samples
 from assembler import BUILD, EMPTY_TUPLE, NEWOBJ, PROTO, asm
+from children import run_program
 from malformed import BOASTFUL, MALFORMED, TRUNCATED
 from payloads import dict_state, literal, mention, params
 
@@ -177,8 +176,7 @@ def test_data_that_is_no_buffer(wrong: Any) -> None:
 
 
 CHILD = """
-import resource, sys
-sys.path[:0] = {path!r}
+import resource
 import picklist
 from malformed import BOASTFUL
 limit = 3 << 29
@@ -201,9 +199,6 @@ print("peak below 200 MB" if peak < 200_000 else peak)
 def test_declared_lengths_and_memo_indexes_allocate_nothing() -> None:
     """In a process with 1.5 GB of address space, announcing gigabytes costs nothing."""
     assert len(BOASTFUL) > 10
-    program = CHILD.format(path=sys.path)
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    done = run_program(CHILD)
     assert done.stderr == ""
     assert done.stdout == "peak below 200 MB\n"

@@ -10,7 +10,6 @@ import os
 import pickle
 import platform
 import random
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -21,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import picklist
+from children import printed
 from picklist import _picklist
 
 ACCOUNTED = bool(
@@ -74,11 +74,7 @@ def test_every_way_is_open_where_objects_carry_no_accounts() -> None:
 
 def test_the_switch_of_the_tests_closes_them() -> None:
     code = "from picklist import _picklist; print(any(_picklist._ways().values()))"
-    environment = {**os.environ, "PICKLIST_SLOW": "1"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    if ran.stdout.strip() != "False":
+    if printed(code, PICKLIST_SLOW="1").strip() != "False":
         pytest.skip("the extension was built without the feature `testing`")
 
 

@@ -7,16 +7,15 @@ without.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import picklist
+from children import run_program
 
 CHILD = """
 import json, sys, threading
@@ -82,13 +81,7 @@ def end_of(data: bytes, folder: Path, stack: int, **limits: int | None) -> str |
     """Return what the child says, or the signal that ends it."""
     path = folder / "input.pkl"
     path.write_bytes(data)
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CHILD, str(path), json.dumps(limits), str(stack)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
-    )
+    child = run_program(CHILD, path, json.dumps(limits), stack)
     return child.stdout.strip() if child.returncode == 0 else -child.returncode
 
 

@@ -25,6 +25,7 @@ from assembler import (
     NEWFALSE,
     NEWTRUE,
     NONE,
+    POP,
     PROTO,
     REDUCE,
     TUPLE,
@@ -209,10 +210,30 @@ def test_a_contract_of_the_policy_counts_too() -> None:
         safe_loads(data, policy=narrow)
 
 
+@pytest.mark.parametrize("code", ["d", "=f8", "float64"])
+def test_state_for_a_dtype_that_numpy_made(code: str) -> None:
+    """A dtype of the same class that was made natively grants nothing to those that were not."""
+
+    def call(code: str) -> tuple[object, ...]:
+        arguments = (BINUNICODE(code), NEWFALSE, NEWTRUE, TUPLE3)
+        return (GLOBAL("numpy", "dtype"), *arguments, REDUCE)
+
+    forged = (
+        *(MARK, BININT(3), BINUNICODE("<"), *call("O8"), *ints(1), TUPLE2, NONE, NONE),
+        *(BININT(-1), BININT(-1), BININT(0), TUPLE, BUILD),
+    )
+    made = from_buffer(BYTEARRAY8(b"\0" * 8), dtype=(*call(code), *forged))
+    for program in (made, (*dtype(), POP, *made)):
+        with pytest.raises(picklist.UnsafePickleError):
+            safe_loads(asm(PROTO(5), *program), policy=PLAIN)
+
+
 def test_nothing_is_left_behind() -> None:
     """Loads of arrays, good and refused, leave no memory and no references."""
     good = [pickle.dumps([numpy.arange(float(n)) for n in range(9)], p) for p in (2, 4, 5)]
     good.append(pickle.dumps(numpy.arange(3000.0), 4))
+    records = [numpy.zeros(n, "i4,f8") for n in (1, 2, 100, 200)] * 4
+    good += [pickle.dumps([*records, *map(numpy.float64, range(9))], p) for p in (2, 4, 5)]
     bad = [
         asm(PROTO(5), *memoized((EMPTY_LIST, MARK, *array() * 6, *each, APPENDS)))
         for each in BROKEN.values()

@@ -7,7 +7,6 @@ import io
 import os
 import pickle
 import signal
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 import picklist
+from children import printed
 from picklist import _picklist
 
 SMAPS = Path("/proc/self/smaps")
@@ -79,14 +79,6 @@ def left_as_found() -> Iterator[None]:
     assert allocator() == before
 
 
-def child(program: str) -> str:
-    """Run a program in a fresh interpreter; return what it printed."""
-    code = f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n{program}"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
 def test_the_way_is_open_where_the_kernel_has_huge_pages() -> None:
     accounted = sysconfig.get_config_var("Py_GIL_DISABLED") or hasattr(sys, "gettotalrefcount")
     slow = "PICKLIST_SLOW" in os.environ
@@ -96,7 +88,7 @@ def test_the_way_is_open_where_the_kernel_has_huge_pages() -> None:
 
 @needs_pages
 def test_a_long_load_lies_in_them_and_gives_them_back() -> None:
-    before, value, after = child(
+    before, value, after = printed(
         "import test_pages as t, picklist\n"
         "print(t.advised())\n"
         "value = picklist.safe_loads(t.LONG)\n"
@@ -118,7 +110,9 @@ def test_a_short_load_does_not() -> None:
         "print(t.advised() - before)\n"
     )
     # From 3.15 on an interpreter may ask for all of its arenas.
-    ours, theirs = (int(child(program.format(f))) for f in ("picklist.safe_loads", "pickle.loads"))
+    ours, theirs = (
+        int(printed(program.format(f))) for f in ("picklist.safe_loads", "pickle.loads")
+    )
     assert ours <= theirs
 
 
@@ -135,7 +129,7 @@ def test_a_large_object_does(make: str) -> None:
         "same = pickle.loads(data)\n"
         "assert loaded == same and sys.getsizeof(loaded) == sys.getsizeof(same)\n"
     )
-    assert int(child(program)) > LARGE - 4 * MIB
+    assert int(printed(program)) > LARGE - 4 * MIB
 
 
 @pytest.mark.parametrize("length", [4 * MIB - 1, 4 * MIB, 4 * MIB + 1])
@@ -210,6 +204,6 @@ print(_picklist._ways()["pages"], t.advised() - before)
 @needs_pages
 @pytest.mark.parametrize(("learn", "open"), [("", "False"), ("_picklist._ways()", "True")])
 def test_arenas_that_somebody_else_hands_out_are_left_to_them(learn: str, open: str) -> None:
-    way, grown = child(FOREIGN.format(learn=learn)).split()
+    way, grown = printed(FOREIGN.format(learn=learn)).split()
     assert way == open
     assert int(grown) <= 2 * MIB

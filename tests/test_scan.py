@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from children import printed
+from command_line import command, run
 from picklist._cli.batches import Batch, batches
 from picklist._scanning import scan_file
 
@@ -23,19 +25,6 @@ pytest.importorskip("rich")
 PAYLOAD = b"cos\nsystem\n(S'echo hello'\ntR."
 OTHER = b"cposix\nsystem\n(S'echo hello'\ntR."
 GOOD = pickle.dumps({"a": [1, (2.5, None)]})
-
-
-def run(*arguments: str, cwd: Path, **environ: str) -> Any:
-    return subprocess.run(
-        [sys.executable, "-m", "picklist", "scan", *arguments],
-        cwd=cwd,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
 
 
 class TestBatches:
@@ -87,12 +76,13 @@ class TestBaselines:
     def folder(self, tmp_path: Path) -> Path:
         (tmp_path / "a.pkl").write_bytes(PAYLOAD)
         (tmp_path / "b.pkl").write_bytes(GOOD)
-        assert run("a.pkl", "b.pkl", "--write-baseline", "known.json", cwd=tmp_path).returncode == 1
+        done = run("scan", "a.pkl", "b.pkl", "--write-baseline", "known.json", cwd=tmp_path)
+        assert done.returncode == 1
         return tmp_path
 
     def scanned(self, folder: Path, *files: str) -> tuple[int, dict[str, Any]]:
         arguments = (*files, "--baseline", "known.json", "--format", "json")
-        done = run(*arguments, cwd=folder)
+        done = run("scan", *arguments, cwd=folder)
         document: dict[str, Any] = json.loads(done.stdout)
         return done.returncode, document
 
@@ -120,7 +110,7 @@ class TestBaselines:
 
     def test_a_file_that_cannot_be_read_is_never_excused(self, folder: Path) -> None:
         url = f"nonsense://{folder.name}/a.pkl"
-        assert run(url, "--write-baseline", "known.json", cwd=folder).returncode == 2
+        assert run("scan", url, "--write-baseline", "known.json", cwd=folder).returncode == 2
         code, document = self.scanned(folder, url)
         assert (code, document["failed"], document["findings"]) == (2, 1, 0)
         assert document["files"][0]["failed"].startswith("ValueError: ")
@@ -128,8 +118,8 @@ class TestBaselines:
     def test_a_new_baseline_has_what_the_old_one_hides(self, folder: Path) -> None:
         (folder / "b.pkl").write_bytes(PAYLOAD)
         both = ("--baseline", "known.json", "--write-baseline", "new.json")
-        assert run("a.pkl", "b.pkl", *both, cwd=folder).returncode == 1
-        assert run("a.pkl", "b.pkl", "--baseline", "new.json", cwd=folder).returncode == 0
+        assert run("scan", "a.pkl", "b.pkl", *both, cwd=folder).returncode == 1
+        assert run("scan", "a.pkl", "b.pkl", "--baseline", "new.json", cwd=folder).returncode == 0
 
 
 # Put where every interpreter imports it at its start, worker processes too.
@@ -157,7 +147,8 @@ def test_a_file_that_kills_its_process_is_a_finding(tmp_path: Path) -> None:
     for number in range(120):
         name = f"f{number:03}-deadly.pkl" if number in (5, 77) else f"f{number:03}.pkl"
         (files / name).write_bytes(body + (PAYLOAD if number % 10 == 9 else b""))
-    done = run("files", "--jobs", "2", "--format", "json", cwd=tmp_path, PYTHONPATH=str(site))
+    arguments = ("files", "--jobs", "2", "--format", "json")
+    done = run("scan", *arguments, cwd=tmp_path, PYTHONPATH=str(site))
     assert (done.returncode, done.stderr) == (2, "")
     document = json.loads(done.stdout)
     names = [Path(row["source"]).name for row in document["files"]]
@@ -209,10 +200,6 @@ def test_memory_is_that_of_a_file_however_many_there_are(tmp_path: Path, form: s
             if not path.exists():
                 path.hardlink_to(first)
         options = ("--jobs", "2", "--format", form, "--output", os.devnull)
-        command = [sys.executable, "-m", "picklist", "scan", str(tmp_path), *options]
-        done = subprocess.run(
-            [sys.executable, "-c", LAUNCHER, *command], capture_output=True, text=True, check=True
-        )
-        largest.append(int(done.stdout))
+        largest.append(int(printed(LAUNCHER, *command("scan", tmp_path, *options))))
     few, many = largest
     assert many < 1.3 * few, largest

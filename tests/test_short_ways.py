@@ -8,14 +8,13 @@ import inspect
 import pickle
 import random
 import string
-import subprocess
-import sys
 import uuid
 from typing import Any
 
 import pytest
 
 import picklist
+from children import printed, run_program
 from picklist import safe_loads
 
 PROTOCOLS = [0, 1, 2, 3, 4, 5]
@@ -119,7 +118,7 @@ def test_any_call_may_be_the_first_of_a_process(first: str) -> None:
             pass
         assert picklist.safe_loads(b'K\\x07.') == 7
     """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed(code)
 
 
 def test_a_finalizer_may_load_while_the_interpreter_ends() -> None:
@@ -141,8 +140,8 @@ def test_a_finalizer_may_load_while_the_interpreter_ends() -> None:
 
         late = Late()
     """
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (ran.stdout, ran.stderr) == ("2024-02-29 refused refused refused", "")
+    ran = run_program(code)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "2024-02-29 refused refused refused", "")
 
 
 def test_nothing_of_a_refused_load_is_left() -> None:

@@ -254,6 +254,18 @@ def test_empty_containers_and_states() -> None:
     assert picklist.safe_loads(asm(PROTO(4), EMPTY_LIST, TUPLE1), allow=allow) == ([],)
 
 
+class WithProperty:
+    """A descriptor stands in the way of setting attributes one by one."""
+
+    @property
+    def x(self) -> None:
+        return None
+
+    @x.setter
+    def x(self, value: object) -> None:
+        raise AssertionError(value)
+
+
 class TestClassesThatChange:
     """What a policy knows of a class is distrusted as soon as the class changes."""
 
@@ -285,3 +297,40 @@ class TestClassesThatChange:
         self.load(policy, data)
         cls.__setstate__ = lambda self, state: vars(self).update(state, late=True)
         assert vars(self.load(policy, data)[0]) == vars(pickle.loads(data)[0])
+
+    def test_a_class_is_looked_at_once_for_each_change(self) -> None:
+        """Instances of several classes, changed after the policy met them, as pickling does."""
+        looks: list[str] = []
+
+        class Watch(type):
+            def __getattribute__(cls, name: str) -> Any:
+                looks.append(name)
+                return super().__getattribute__(name)
+
+        class Watched(metaclass=Watch):
+            pass
+
+        classes = [samples.Plain, WithProperty, samples.MyDict, samples.WithSetState]
+        for cls in classes:
+            cls.watched = Watched()  # type: ignore[attr-defined]
+        try:
+            policy = picklist.Policy(allow=classes)
+            things = [cls() for cls in classes * 50]
+            for thing in things:
+                thing.more = 1  # type: ignore[attr-defined]
+            data = pickle.dumps(things)
+            for cls in classes:
+                cls.changed = True  # type: ignore[attr-defined]
+            looks.clear()
+            found = policy.loads(data)
+            assert len(looks) <= 4 * len(classes)
+            assert [type(thing) for thing in found] == classes * 50
+            assert found[0].more == 1
+            classes[0].changed = False  # type: ignore[attr-defined]
+            policy.loads(data)
+            assert 0 < len(looks) <= 6 * len(classes)
+        finally:
+            for cls in classes:
+                del cls.watched  # type: ignore[attr-defined]
+                if hasattr(cls, "changed"):
+                    del cls.changed

@@ -64,6 +64,35 @@ def namedtuples(size: float) -> Any:
     return [Edge(i, i + 1, i / 3) for i in range(count(size, 100_000))]
 
 
+@dataclass
+class Delivery:
+    """What real records look like: instances of several classes, one in another."""
+
+    order: Order
+    at: Point
+    via: tuple[Edge, ...]
+    colour: Colour
+
+
+@row(
+    "mixed classes 100k",
+    protocols=(5, 2),
+    allow=lambda: [Delivery, Order, Point, Edge, Colour],
+)
+def mixed_classes(size: float) -> Any:
+    """Instances in instances: the class is another at nearly every step."""
+    colours = list(Colour)
+    return [
+        Delivery(
+            Order(i, f"customer {i % 500}", i * 0.25, i % 2 == 0),
+            Point(i * 0.5, i * 0.25, float(i)),
+            (Edge(i, i + 1, i / 3),),
+            colours[i % 3],
+        )
+        for i in range(count(size, 25_000))
+    ]
+
+
 @row("enum members 100k", protocols=(5, 2), allow=lambda: [Colour], shape=list[Colour])
 def enum_members(size: float) -> Any:
     """Members of an enumeration, each stored once and fetched from the memo."""

@@ -99,7 +99,7 @@ impl NoteWorld<'_> {
         built: Note,
         behind: Option<&[u8]>,
     ) -> Result<usize, Stop> {
-        let Note::Made { node, .. } = built else {
+        let Some(node) = built.instance() else {
             return Ok(0);
         };
         if !self.is_wrapper(node) {
@@ -138,7 +138,7 @@ impl NoteWorld<'_> {
     fn is_wrapper(&self, node: Id) -> bool {
         self.notes
             .get(node)
-            .and_then(|made| self.uses.get(made.user))
+            .and_then(|made| self.uses.get(made.user()))
             .is_some_and(|used| {
                 // joblib goes by the class that the stream names, whatever a policy renames it to.
                 let (module, name) = used.spelled.as_ref().map_or(
@@ -152,7 +152,12 @@ impl NoteWorld<'_> {
     /// What lies behind a wrapper, and the alignment that padding before it serves, if there is any.
     fn wrapped(&self, budget: &mut Budget, node: Id) -> Result<(Behind, Option<u8>), Stop> {
         let called = self.notes.items(node, Part::Args).next().is_some();
-        if called && self.notes.get(node).is_some_and(|made| made.via == NOBODY) {
+        if called
+            && self
+                .notes
+                .get(node)
+                .is_some_and(|made| made.via() == NOBODY)
+        {
             return Err(stray("its wrapper was called, as no pickler does"));
         }
         let mut states = self.notes.items(node, Part::State);
@@ -245,13 +250,13 @@ impl NoteWorld<'_> {
     fn dtype(&self, budget: &mut Budget, dtype: Note) -> Result<Dtype, Stop> {
         const BROKEN: &str = "its dtype is not as numpy writes one";
         budget.memory(size::OBJECT)?;
-        let Note::Made { node, .. } = dtype else {
+        let Some(node) = dtype.instance() else {
             return Err(stray("its dtype is none"));
         };
         let user = self
             .notes
             .get(node)
-            .and_then(|made| self.uses.get(made.user));
+            .and_then(|made| self.uses.get(made.user()));
         if user.is_none_or(|used| (&*used.module, &*used.name) != ("numpy", "dtype")) {
             return Err(stray("its dtype is none of numpy's"));
         }

@@ -1,6 +1,6 @@
 //! Calls and instances: every attempt is shown to the policy. What its plan would make is `plans`'.
 
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{Id, NOBODY, Node, Note, Part};
 use super::settle::decided;
 use super::world::{NoteWorld, Stop};
 use crate::error::Kind;
@@ -160,12 +160,34 @@ impl NoteWorld<'_> {
             Rights::NEW => Attempt::New(items),
             _ => Attempt::Call(items),
         };
-        let Ok(plan) = self.policy.judge(self, entry, attempt) else {
-            self.uses.refuse_briefly();
-            return Err(decided());
-        };
-        self.charge_opaque(budget, entry, plan)?;
-        // Instances among them were settled when the tuple was made.
+        let user = entry.0.into();
+        match self.policy.judge_plainly(self, entry, attempt) {
+            Some(Ok(())) => {
+                self.settle_head(args);
+                self.instance_of(entry, (user, NOBODY), &[], depth, false)
+            }
+            Some(Err(_)) => self.refused_briefly(),
+            None => {
+                let Ok(plan) = self.policy.judge(self, entry, attempt) else {
+                    return self.refused_briefly();
+                };
+                self.charge_opaque(budget, entry, plan)?;
+                self.settle_head(args);
+                self.opaque_instance(entry, user, plan, depth)
+            }
+        }
+    }
+
+    /// A refusal where only the verdict counts.
+    #[cold]
+    fn refused_briefly(&mut self) -> Noted {
+        self.uses.refuse_briefly();
+        Err(decided())
+    }
+
+    /// Settles the items of a tuple; instances among them were when it was made.
+    #[inline]
+    fn settle_head(&mut self, args: Id) {
         if self.notes.get(args).is_some_and(|tuple| tuple.unsettled) {
             let mut at = 0;
             while let Some(arg) = self.notes.head(args).get(at).copied() {
@@ -175,7 +197,12 @@ impl NoteWorld<'_> {
                 at += 1;
             }
         }
-        let made = self.instance_of(entry, (entry.0, NOBODY), &[], depth, false)?;
+    }
+
+    /// An opaque instance, with what its plan says of it.
+    #[inline]
+    fn opaque_instance(&mut self, entry: EntryId, user: Id, plan: Plan, depth: u32) -> Noted {
+        let made = self.instance_of(entry, (user, NOBODY), &[], depth, false)?;
         if plan != Plan::AsIs {
             self.note_known(made, plan);
         }
@@ -244,7 +271,7 @@ impl NoteWorld<'_> {
     ) -> Noted {
         match callable {
             Note::Global(index) => self.use_name(site, budget, index, Use::Call(args)),
-            Note::Made { node, .. } => self.call_instance(site, budget, node, args),
+            Note::Made(node) | Note::Fresh(node) => self.call_instance(site, budget, node, args),
             _ => self.no_callable(site, callable, args),
         }
     }
@@ -270,7 +297,7 @@ impl NoteWorld<'_> {
     /// A `functools.partial` that holds a class makes its instance when called; no other instance is called.
     fn call_instance(&mut self, site: Site, budget: &mut Budget, node: Id, args: &[Note]) -> Noted {
         let Some((class, user, bound)) = self.partials.get(&node).copied() else {
-            let callable = Note::Made { node, fresh: false };
+            let callable = Note::Made(node);
             return self.no_callable(site, callable, args);
         };
         if !args.is_empty() {
@@ -281,9 +308,9 @@ impl NoteWorld<'_> {
             self.uses.refuse(site, user, refusal, None);
         }
         budget.memory(bound * size::REFERENCE)?;
-        let via = self.notes.get(node).map_or(NOBODY, |node| node.user);
+        let via = self.notes.get(node).map_or(NOBODY, Node::user);
         self.uses.record(user, Rights::NEW);
-        let depth = self.notes.depth(Note::Made { node, fresh: false });
+        let depth = self.notes.depth(Note::Made(node));
         budget.depth(depth)?;
         self.instance_of(class, (user, via), args, depth, false)
     }
@@ -336,11 +363,7 @@ impl NoteWorld<'_> {
             Ok(plan) if self.is_opaque(entry) => {
                 self.charge_opaque(budget, entry, plan)?;
                 self.settle_args(args, 0);
-                let made = self.instance_of(entry, (index, NOBODY), &[], depth, false)?;
-                if plan != Plan::AsIs {
-                    self.note_known(made, plan);
-                }
-                Ok(made)
+                self.opaque_instance(entry, index, plan, depth)
             }
             Ok(plan) => {
                 self.settle_args(args, self.class_arguments(entry));
@@ -371,7 +394,7 @@ impl NoteWorld<'_> {
         }
         let result = self.nothing(user, args, depth)?;
         if let Some(made) = result.node().and_then(|node| self.notes.get_mut(node)) {
-            made.via = index;
+            made.called_via(index);
         }
         Ok(result)
     }
@@ -414,18 +437,18 @@ impl NoteWorld<'_> {
         let node = self.notes.node(Part::Args, args, depth)?;
         if let Some(made) = self.notes.get_mut(node) {
             made.made_by(entry);
-            made.user = user;
-            made.via = via;
+            made.used_by(user);
+            made.called_via(via);
             made.unbuilt = unbuilt;
         }
-        Ok(Note::Made { node, fresh: true })
+        Ok(Note::Fresh(node))
     }
 
     /// Keeps what a plan says of the instance that it makes.
     #[inline]
     pub(super) fn note_known(&mut self, made: Note, plan: Plan) {
         let known = match plan {
-            Plan::Dtype(numeric) | Plan::DtypeState(numeric) => Some(Known::Dtype(numeric)),
+            Plan::Dtype(dtype) | Plan::DtypeState(dtype) => Some(Known::Dtype(dtype)),
             Plan::Unfilled => Some(Known::Unfilled),
             // What numpy itself gives state to is not known any more.
             Plan::ArrayState { .. } | Plan::AsIs => None,
@@ -440,15 +463,15 @@ impl NoteWorld<'_> {
     pub(super) fn nothing(&mut self, user: Id, args: &[Note], depth: u32) -> Noted {
         let node = self.notes.node(Part::Args, args, depth)?;
         if let Some(made) = self.notes.get_mut(node) {
-            made.user = user;
+            made.used_by(user);
         }
-        Ok(Note::Made { node, fresh: true })
+        Ok(Note::Fresh(node))
     }
 
     /// Whether a value is what a refused call made.
     pub(super) fn is_nothing(&self, value: Note) -> bool {
         match value {
-            Note::Made { node, .. } => self
+            Note::Made(node) | Note::Fresh(node) => self
                 .notes
                 .get(node)
                 .is_some_and(|node| node.entry().is_none()),
@@ -470,7 +493,7 @@ impl NoteWorld<'_> {
     pub(super) fn user(&self, value: Note) -> Id {
         match value {
             Note::Global(index) | Note::Constructor(index) => index,
-            Note::Made { node, .. } => self.notes.get(node).map_or(NOBODY, |node| node.user),
+            Note::Made(node) | Note::Fresh(node) => self.notes.get(node).map_or(NOBODY, Node::user),
             _ => NOBODY,
         }
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use super::note::{Arena, Id, NOBODY, Note, id};
+use super::note::{Arena, Id, Note, id, index};
 use crate::error::Kind;
 use crate::machine::budget::size;
 
@@ -17,17 +17,21 @@ const SHORT: usize = 64;
 pub(super) struct Text(u64);
 
 impl Text {
-    /// `len`: bytes, or [`LONG`] where it is kept. `characters`, where it is short. `width`: bytes for each, 1, 2 or 4.
+    /// A text of so many bytes and characters. `width`: bytes for each, 1, 2 or 4.
     #[inline]
-    fn new(at: Id, len: u8, characters: u8, width: u8) -> Self {
+    fn new(at: u32, len: u8, characters: u8, width: u8) -> Self {
         let form = u64::from(width) << 16 | u64::from(characters) << 8 | u64::from(len);
         Self(u64::from(at) << 32 | form)
     }
 
+    /// A long text.
+    fn kept(at: Id, width: u8) -> Self {
+        Self(at << 32 | u64::from(width) << 16 | u64::from(LONG))
+    }
+
     #[inline]
-    fn at(self) -> Id {
-        let [.., a, b, c, d] = self.0.to_le_bytes();
-        Id::from_le_bytes([a, b, c, d])
+    fn at(self) -> usize {
+        index(self.0 >> 32)
     }
 
     #[inline]
@@ -46,26 +50,43 @@ impl Text {
     }
 }
 
-/// Where bytes are.
+/// Where bytes are, in one word as well: offset in the stream and number; of bytes that are kept, their index in `blobs`
+/// and [`KEPT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Data {
-    /// Offset in the stream; of others, their index in `blobs`.
-    at: Id,
-    /// Their number, or [`NOBODY`] where they are kept.
-    len: Id,
-}
+pub(super) struct Data(u64);
+
+/// In the place of a number of bytes: they are kept.
+const KEPT: u32 = u32::MAX;
 
 impl Data {
     /// Bytes of the stream, as far as a note can tell where they are.
     #[inline]
     pub(super) fn here(start: usize, len: usize) -> Option<Self> {
-        let (at, len) = (Id::try_from(start).ok()?, Id::try_from(len).ok()?);
-        (len != NOBODY).then_some(Self { at, len })
+        let (at, len) = (u32::try_from(start).ok()?, u32::try_from(len).ok()?);
+        (len != KEPT).then(|| Self(u64::from(at) << 32 | u64::from(len)))
+    }
+
+    /// Bytes that are kept.
+    fn kept(at: Id) -> Self {
+        Self(at << 32 | u64::from(KEPT))
+    }
+
+    #[inline]
+    fn at(self) -> usize {
+        index(self.0 >> 32)
+    }
+
+    /// Their number, where they are in the stream.
+    #[inline]
+    fn len(self) -> Option<usize> {
+        let [a, b, c, d, ..] = self.0.to_le_bytes();
+        let len = u32::from_le_bytes([a, b, c, d]);
+        (len != KEPT).then_some(len as usize)
     }
 
     /// What tells them from all others.
     pub(super) fn key(self) -> u64 {
-        u64::from(self.at) << 32 | u64::from(self.len)
+        self.0
     }
 }
 
@@ -131,7 +152,7 @@ impl<'d> Arena<'d> {
         let at = id(self.texts.len())?;
         self.texts.push(Kept { text, characters });
         let width = u8::try_from(width).unwrap_or(u8::MAX);
-        Ok(Note::Str(Text::new(at, LONG, 0, width)))
+        Ok(Note::Str(Text::kept(at, width)))
     }
 
     /// A str that is short enough to stay where it is in the stream, and known to be UTF-8 of so many characters, each
@@ -146,7 +167,7 @@ impl<'d> Arena<'d> {
             return None;
         }
         Some(Note::Str(Text::new(
-            Id::try_from(start).ok()?,
+            u32::try_from(start).ok()?,
             u8::try_from(bytes).ok()?,
             u8::try_from(characters).ok()?,
             u8::try_from(width).ok()?,
@@ -157,7 +178,7 @@ impl<'d> Arena<'d> {
     #[inline]
     pub(super) fn characters(&self, text: Text) -> u64 {
         if text.len() == LONG {
-            let kept = self.texts.get(text.at() as usize);
+            let kept = self.texts.get(text.at());
             return kept.map_or(0, |kept| kept.characters);
         }
         u64::from(text.characters())
@@ -171,7 +192,7 @@ impl<'d> Arena<'d> {
 
     /// What tells a text from every other place of the stream.
     pub(super) fn text_key(text: Text) -> u64 {
-        u64::from(text.at()) << 8 | u64::from(text.len())
+        (text.at() as u64) << 8 | u64::from(text.len())
     }
 
     /// Keeps bytes.
@@ -188,28 +209,27 @@ impl<'d> Arena<'d> {
     fn add_blob(&mut self, blob: Blob<'d>) -> Result<Data, Kind> {
         let at = id(self.blobs.len())?;
         self.blobs.push(blob);
-        Ok(Data { at, len: NOBODY })
+        Ok(Data::kept(at))
     }
 
     /// A str.
     pub(super) fn str(&self, text: Text) -> &str {
         if text.len() == LONG {
-            let kept = self.texts.get(text.at() as usize);
+            let kept = self.texts.get(text.at());
             return kept.map_or("", |kept| kept.text.str());
         }
-        let start = text.at() as usize;
+        let start = text.at();
         let bytes = self.data.get(start..start + usize::from(text.len()));
         std::str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
 
     /// The bytes.
     pub(super) fn bytes(&self, data: Data) -> &[u8] {
-        if data.len != NOBODY {
-            let start = data.at as usize;
-            let here = self.data.get(start..start + data.len as usize);
+        if let Some(len) = data.len() {
+            let here = self.data.get(data.at()..data.at() + len);
             return here.unwrap_or_default();
         }
-        match self.blobs.get(data.at as usize) {
+        match self.blobs.get(data.at()) {
             Some(Blob::Bytes(bytes)) => bytes,
             Some(Blob::Latin1 { text, bytes }) => bytes.get_or_init(|| {
                 let byte = |char| u8::try_from(char).unwrap_or(b'?');
@@ -221,10 +241,10 @@ impl<'d> Arena<'d> {
 
     /// How many bytes there are.
     pub(super) fn bytes_len(&self, data: Data) -> usize {
-        if data.len != NOBODY {
-            return data.len as usize;
+        if let Some(len) = data.len() {
+            return len;
         }
-        match self.blobs.get(data.at as usize) {
+        match self.blobs.get(data.at()) {
             Some(Blob::Bytes(bytes)) => bytes.len(),
             Some(Blob::Latin1 { text, .. }) => {
                 usize::try_from(self.characters(*text)).unwrap_or(usize::MAX)

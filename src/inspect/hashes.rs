@@ -28,8 +28,9 @@ impl NoteWorld<'_> {
     fn hash_of(&self, key: Note, depth: u32) -> i64 {
         match key {
             Note::Int(value) => hashing::int_hash(value),
-            Note::Bool(value) => i64::from(value),
-            Note::Float(value) => hashing::float_hash(value),
+            Note::True => 1,
+            Note::False => 0,
+            Note::Float(number) => hashing::float_hash(number.value()),
             Note::Nan(index) => told_apart(6, &index.to_le_bytes()),
             Note::Complex(index) => self.complex_hash(index),
             Note::Long(index) => self
@@ -47,16 +48,19 @@ impl NoteWorld<'_> {
             }
             Note::FrozenSet(node) => self.frozen.get(&node).copied().unwrap_or_default(),
             Note::Global(index) | Note::Constructor(index) => {
-                let entry = self.uses.entry(index).map_or(index, |entry| !entry.0);
+                let entry = self
+                    .uses
+                    .entry(index)
+                    .map_or(index, |entry| u64::from(!entry.0));
                 told_apart(4, &entry.to_le_bytes())
             }
-            Note::Made { node, .. } if depth < DEPTH => {
-                let known = self.hashed.borrow().get(&(7, u64::from(node))).copied();
+            Note::Made(node) | Note::Fresh(node) if depth < DEPTH => {
+                let known = self.hashed.borrow().get(&(7, node)).copied();
                 known.unwrap_or_else(|| {
                     let hash = self
                         .made_hash(node, depth)
                         .unwrap_or_else(|| object_hash(node));
-                    self.hashed.borrow_mut().insert((7, u64::from(node)), hash);
+                    self.hashed.borrow_mut().insert((7, node), hash);
                     hash
                 })
             }
@@ -275,9 +279,7 @@ impl NoteWorld<'_> {
 
     /// A wall time less its offset, as a duration hashes.
     fn less_offset(&self, days: i64, clock: Clock, zone: Note) -> Option<i64> {
-        let Note::Made { node, .. } = zone else {
-            return None;
-        };
+        let node = zone.instance()?;
         let entry = self.notes.get(node)?.entry()?;
         let args = self
             .notes

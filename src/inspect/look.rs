@@ -16,7 +16,7 @@ impl Look for NoteWorld<'_> {
     fn form(&self, v: &Note) -> Form {
         match *v {
             Note::None => Form::None,
-            Note::Bool(_) => Form::Bool,
+            Note::True | Note::False => Form::Bool,
             Note::Int(_) | Note::Long(_) => Form::Int,
             Note::Float(_) | Note::Nan(_) => Form::Float,
             Note::Complex(_) => Form::Complex,
@@ -29,7 +29,7 @@ impl Look for NoteWorld<'_> {
             Note::Set(_) => Form::Set,
             Note::FrozenSet(_) => Form::FrozenSet,
             // These may have no entry.
-            Note::Global(_) | Note::Made { .. } => self.view(v).form(),
+            Note::Global(_) | Note::Made(_) | Note::Fresh(_) => self.view(v).form(),
             Note::Constructor(_) | Note::External(_) | Note::Encoded(_) | Note::Hole => Form::Other,
         }
     }
@@ -39,9 +39,10 @@ impl Look for NoteWorld<'_> {
         let len = |node| notes.get(node).map_or(0, |node| node.len as usize);
         match *v {
             Note::None => View::None,
-            Note::Bool(value) => View::Bool(value),
+            Note::True => View::Bool(true),
+            Note::False => View::Bool(false),
             Note::Int(value) => View::Int(value),
-            Note::Float(value) => View::Float(value),
+            Note::Float(number) => View::Float(number.value()),
             Note::Nan(_) => View::Float(f64::NAN),
             Note::Complex(_) => View::Complex,
             Note::Str(index) => View::Str(notes.str(index)),
@@ -64,7 +65,7 @@ impl Look for NoteWorld<'_> {
                 .uses
                 .entry(index)
                 .map_or(View::Other, View::Constructor),
-            Note::Made { node, .. } => notes
+            Note::Made(node) | Note::Fresh(node) => notes
                 .get(node)
                 .and_then(note::Node::entry)
                 .map_or(View::Other, View::Made),
@@ -125,9 +126,7 @@ impl Look for NoteWorld<'_> {
     }
 
     fn timedelta(&self, v: &Note) -> Option<(i32, i32, i32)> {
-        let Note::Made { node, .. } = *v else {
-            return None;
-        };
+        let node = v.instance()?;
         let entry = self.notes.get(node)?.entry()?;
         if self.policy.entry(entry).meaning != Meaning::Native(Native::TimeDelta) {
             return None;
@@ -140,11 +139,8 @@ impl Look for NoteWorld<'_> {
     }
 
     fn known(&self, value: &Note) -> Option<Known> {
-        let Note::Made { node, fresh } = *value else {
-            return None;
-        };
-        let known = self.notes.get(node)?.known;
-        known.filter(|known| fresh || *known != Known::Unfilled)
+        let known = self.notes.get(value.instance()?)?.known;
+        known.filter(|known| matches!(value, Note::Fresh(_)) || *known != Known::Unfilled)
     }
 
     fn octets<'v>(&'v self, value: &'v Note) -> Option<&'v [u8]> {
@@ -200,7 +196,8 @@ impl NoteWorld<'_> {
             Note::Str(index) => Some(Key::Str(self.notes.str(index))),
             Note::Bytes(data) => Some(Key::Bytes(self.notes.bytes(data))),
             Note::Int(value) => Some(Key::Int(value)),
-            Note::Bool(value) => Some(Key::Int(i64::from(value))),
+            Note::True => Some(Key::Int(1)),
+            Note::False => Some(Key::Int(0)),
             _ => None,
         }
     }
@@ -216,7 +213,8 @@ impl Keys for NoteWorld<'_> {
             Note::Int(value) if value.unsigned_abs() >= hashing::MODULUS => Shape::Int(3),
             Note::Int(_)
             | Note::None
-            | Note::Bool(_)
+            | Note::True
+            | Note::False
             | Note::Str(_)
             | Note::Surrogates(_)
             | Note::Encoded(_)
@@ -234,7 +232,7 @@ impl Keys for NoteWorld<'_> {
             Note::Dict(_) => Shape::Unhashable("dict"),
             Note::Set(_) => Shape::Unhashable("set"),
             Note::ByteArray(_) => Shape::Unhashable("bytearray"),
-            Note::Made { node, .. } => self.made_shape(node),
+            Note::Made(node) | Note::Fresh(node) => self.made_shape(node),
             Note::Global(_) | Note::Constructor(_) | Note::External(_) => Shape::Object,
         }
     }
@@ -248,7 +246,7 @@ impl Keys for NoteWorld<'_> {
 }
 
 impl NoteWorld<'_> {
-    fn made_shape(&self, node: u32) -> Shape {
+    fn made_shape(&self, node: note::Id) -> Shape {
         let entry = self.notes.get(node).and_then(note::Node::entry);
         match entry.map(|entry| self.policy.entry(entry).meaning) {
             Some(Meaning::Native(native)) => match native {
@@ -269,7 +267,7 @@ impl NoteWorld<'_> {
         }
     }
 
-    fn is_signaling(&self, node: u32) -> bool {
+    fn is_signaling(&self, node: note::Id) -> bool {
         match self.notes.items(node, Part::Args).next() {
             Some(Note::Str(text)) => residues::is_signaling(self.notes.str(text)),
             _ => false,

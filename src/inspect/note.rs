@@ -1,6 +1,6 @@
 //! Notes: values without Python, and the arena that holds what is in them.
 //!
-//! A note is a 16-byte handle that copies like an int. Text and bytes stay in the stream they came in. A container is a
+//! A note is a handle of two words that copies like two ints. Text and bytes stay in the stream they came in. A container is a
 //! node whose items stand in one shared vector, in as many spans as it was filled in; memory is proportional to the
 //! stream, and nothing here recurses.
 
@@ -12,12 +12,20 @@ use crate::error::Kind;
 use crate::policy::EntryId;
 use crate::policy::numpy::Known;
 
-/// An index into one of the arena's tables.
-pub(super) type Id = u32;
+/// An index into one of the arena's tables, below [`NOBODY`]. A word, for what a note holds is one: see [`Note`].
+pub(super) type Id = u64;
 /// No index.
-pub(super) const NOBODY: Id = Id::MAX;
+pub(super) const NOBODY: Id = NONE as Id;
+
+/// An index where it is kept.
+type Short = u32;
+/// [`NOBODY`] where it is kept.
+const NONE: Short = Short::MAX;
 
 /// A value, as the inspector knows it.
+///
+/// Whatever a note holds is one word, so that the compiler moves notes in two registers. A note that was written in
+/// smaller pieces and copied whole had to be waited for at each copy, a sixth of an inspection.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) enum Note {
     /// No value: an empty slot.
@@ -25,12 +33,14 @@ pub(super) enum Note {
     Hole,
     /// `None`.
     None,
-    /// A bool.
-    Bool(bool),
+    /// `True`.
+    True,
+    /// `False`.
+    False,
     /// An int of 64 bits.
     Int(i64),
     /// A float that is a number.
-    Float(f64),
+    Float(Number),
     /// A float that is none, and which one: its hash is its address.
     Nan(Id),
     /// A complex: an index of `complexes`.
@@ -61,18 +71,42 @@ pub(super) enum Note {
     Global(Id),
     /// The `__new__` of a name: an index of the uses.
     Constructor(Id),
-    /// An instance. `fresh`: the copy that came from the call, not yet built.
-    Made {
-        /// Its node.
-        node: Id,
-        /// Whether this copy may still be built.
-        fresh: bool,
-    },
+    /// An instance.
+    Made(Id),
+    /// The copy of an instance that came from the call: it may still be built.
+    Fresh(Id),
     /// An object of the caller: a persistent id's, or an out-of-band buffer.
     External(Id),
 }
 
+/// A float, its bits in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number(u64);
+
+impl Number {
+    /// The float.
+    #[inline]
+    pub(super) fn value(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+}
+
 impl Note {
+    /// A bool.
+    #[inline]
+    pub(super) fn bool(value: bool) -> Self {
+        if value { Note::True } else { Note::False }
+    }
+
+    /// The node of an instance.
+    #[inline]
+    pub(super) fn instance(self) -> Option<Id> {
+        match self {
+            Note::Made(node) | Note::Fresh(node) => Some(node),
+            _ => None,
+        }
+    }
+
     /// The node of a value that has items or a history.
     pub(super) fn node(self) -> Option<Id> {
         match self {
@@ -81,7 +115,8 @@ impl Note {
             | Note::Dict(node)
             | Note::Set(node)
             | Note::FrozenSet(node)
-            | Note::Made { node, .. }
+            | Note::Made(node)
+            | Note::Fresh(node)
             | Note::External(node) => Some(node),
             _ => None,
         }
@@ -95,7 +130,8 @@ impl Note {
             self,
             Note::Hole
                 | Note::None
-                | Note::Bool(_)
+                | Note::True
+                | Note::False
                 | Note::Int(_)
                 | Note::Float(_)
                 | Note::Complex(_)
@@ -127,30 +163,30 @@ pub(super) enum Part {
 /// A run of items after the first one of its node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
-    start: Id,
-    len: Id,
+    start: Short,
+    len: Short,
     /// The next span of the same node.
-    next: Id,
+    next: Short,
     part: Part,
 }
 
 /// A container or an instance.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
-    start: Id,
-    head: Id,
-    next: Id,
-    last: Id,
+    start: Short,
+    head: Short,
+    next: Short,
+    last: Short,
     /// Items in all spans but arguments and state.
-    pub(super) len: Id,
+    pub(super) len: Short,
     /// Nesting, itself included.
     pub(super) depth: u32,
     /// The entry of the policy that an instance was made through, or [`NOBODY`].
-    entry: Id,
+    entry: Short,
     /// The use of the name that made it.
-    pub(super) user: Id,
+    user: Short,
     /// The use of the pattern that the name was called through.
-    pub(super) via: Id,
+    via: Short,
     part: Part,
     /// A tuple that holds names, and that only a call has taken so far: whether they may stand as values was not asked.
     pub(super) unsettled: bool,
@@ -164,12 +200,36 @@ impl Node {
     /// The entry of the policy that an instance was made through; none, if that was refused.
     #[inline]
     pub(super) fn entry(&self) -> Option<EntryId> {
-        (self.entry != NOBODY).then_some(EntryId(self.entry))
+        (self.entry != NONE).then_some(EntryId(self.entry))
     }
 
     /// The instance was made through that entry.
     pub(super) fn made_by(&mut self, entry: EntryId) {
         self.entry = entry.0;
+    }
+
+    /// The use of the name that made it, or [`NOBODY`].
+    #[inline]
+    pub(super) fn user(&self) -> Id {
+        self.user.into()
+    }
+
+    /// The use of the pattern that the name was called through, or [`NOBODY`].
+    #[inline]
+    pub(super) fn via(&self) -> Id {
+        self.via.into()
+    }
+
+    /// It was made by that use of a name.
+    #[inline]
+    pub(super) fn used_by(&mut self, user: Id) {
+        self.user = shortened(user);
+    }
+
+    /// The name was called through that use of a pattern.
+    #[inline]
+    pub(super) fn called_via(&mut self, via: Id) {
+        self.via = shortened(via);
     }
 }
 
@@ -196,11 +256,38 @@ fn full() -> Kind {
     Kind::Malformed("more values than an inspection can number".into())
 }
 
+/// An index as a note holds it.
+#[inline]
 pub(super) fn id(index: usize) -> Result<Id, Kind> {
-    match Id::try_from(index) {
-        Ok(id) if id != NOBODY => Ok(id),
+    Ok(short(index)?.into())
+}
+
+/// An index of one of the tables.
+#[inline(always)]
+pub(super) fn index(id: Id) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
+}
+
+/// The entry that an index stands for, where only the verdict is asked for: a name is its entry.
+#[inline]
+pub(super) fn entry(index: Id) -> Option<EntryId> {
+    let index = shortened(index);
+    (index != NONE).then_some(EntryId(index))
+}
+
+/// An index or a length as a node holds it.
+#[inline]
+fn short(index: usize) -> Result<Short, Kind> {
+    match Short::try_from(index) {
+        Ok(id) if id != NONE => Ok(id),
         _ => Err(full()),
     }
+}
+
+/// An index as a node holds it: none is larger.
+#[inline]
+fn shortened(index: Id) -> Short {
+    Short::try_from(index).unwrap_or(NONE)
 }
 
 impl<'d> Arena<'d> {
@@ -215,8 +302,8 @@ impl<'d> Arena<'d> {
     /// A node that holds the items.
     #[inline]
     pub(super) fn node(&mut self, part: Part, items: &[Note], depth: u32) -> Result<Id, Kind> {
-        let start = id(self.items.len())?;
-        let len = id(items.len())?;
+        let start = short(self.items.len())?;
+        let len = short(items.len())?;
         let node = id(self.nodes.len())?;
         // Most nodes are born with a few items: a copy of their number is a call.
         if items.len() <= FEW {
@@ -227,13 +314,13 @@ impl<'d> Arena<'d> {
         self.nodes.push(Node {
             start,
             head: len,
-            next: NOBODY,
-            last: NOBODY,
+            next: NONE,
+            last: NONE,
             len: if part == Part::Args { 0 } else { len },
             depth,
-            entry: NOBODY,
-            user: NOBODY,
-            via: NOBODY,
+            entry: NONE,
+            user: NONE,
+            via: NONE,
             part,
             unsettled: false,
             unbuilt: false,
@@ -245,15 +332,15 @@ impl<'d> Arena<'d> {
     /// Adds items to a node.
     #[inline]
     pub(super) fn fill(&mut self, node: Id, part: Part, items: &[Note]) -> Result<(), Kind> {
-        let start = id(self.items.len())?;
-        let added = id(items.len())?;
-        let Some(owner) = self.nodes.get_mut(node as usize) else {
+        let start = short(self.items.len())?;
+        let added = short(items.len())?;
+        let Some(owner) = self.nodes.get_mut(index(node)) else {
             return Ok(());
         };
         if part != Part::State {
             owner.len = owner.len.checked_add(added).ok_or_else(full)?;
         }
-        let next = id(self.spans.len())?;
+        let next = short(self.spans.len())?;
         let (last_part, last_start, last_len, last_next) =
             match self.spans.get_mut(owner.last as usize) {
                 Some(span) => (span.part, &mut span.start, &mut span.len, &mut span.next),
@@ -278,7 +365,7 @@ impl<'d> Arena<'d> {
         self.spans.push(Span {
             start,
             len: added,
-            next: NOBODY,
+            next: NONE,
             part,
         });
         Ok(())
@@ -287,12 +374,12 @@ impl<'d> Arena<'d> {
     /// A node by its index.
     #[inline]
     pub(super) fn get(&self, node: Id) -> Option<&Node> {
-        self.nodes.get(node as usize)
+        self.nodes.get(index(node))
     }
 
     /// A node by its index.
     pub(super) fn get_mut(&mut self, node: Id) -> Option<&mut Node> {
-        self.nodes.get_mut(node as usize)
+        self.nodes.get_mut(index(node))
     }
 
     /// How many nodes there are.
@@ -351,7 +438,7 @@ impl<'d> Arena<'d> {
     #[inline]
     pub(super) fn whole(&self, node: Id) -> Option<&[Note]> {
         let next = self.get(node)?.next;
-        (next == NOBODY).then(|| self.head(node))
+        (next == NONE).then(|| self.head(node))
     }
 
     /// Nesting of a value: 0 for an atom.
@@ -366,7 +453,7 @@ impl<'d> Arena<'d> {
     #[inline]
     pub(super) fn float(&mut self, value: f64) -> Result<Note, Kind> {
         if !value.is_nan() {
-            return Ok(Note::Float(value));
+            return Ok(Note::Float(Number(value.to_bits())));
         }
         self.nans = self.nans.checked_add(1).ok_or_else(full)?;
         Ok(Note::Nan(self.nans))
@@ -381,7 +468,7 @@ impl<'d> Arena<'d> {
 
     /// A complex by its index.
     pub(super) fn complex(&self, index: Id) -> (f64, f64) {
-        let found = self.complexes.get(index as usize);
+        let found = self.complexes.get(self::index(index));
         found.copied().unwrap_or_default()
     }
 
@@ -405,7 +492,7 @@ impl<'d> Arena<'d> {
 
     /// A long int by its index.
     pub(super) fn get_long(&self, index: Id) -> Option<&Long<'d>> {
-        self.longs.get(index as usize)
+        self.longs.get(self::index(index))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::note::{Id, NOBODY, Note, Part};
+use super::note::{self, Id, NOBODY, Note, Part};
 use super::show::is_identifier;
 use super::world::NoteWorld;
 
@@ -71,7 +71,7 @@ impl NoteWorld<'_> {
         let mut at = 0;
         while let Some(step) = walk.steps.get(at).copied() {
             for user in walk.users(step.value) {
-                if let Some(slot @ None) = names.get_mut(user as usize) {
+                if let Some(slot @ None) = names.get_mut(note::index(user)) {
                     *slot = Some(walk.path(at));
                     left -= 1;
                 }
@@ -109,20 +109,18 @@ impl Walk<'_, '_> {
     fn users(&self, value: Note) -> impl Iterator<Item = Id> + use<> {
         let pair = match value {
             Note::Global(index) | Note::Constructor(index) => [index, NOBODY],
-            Note::Made { node, .. } => self
+            Note::Made(node) | Note::Fresh(node) => self
                 .world
                 .notes
                 .get(node)
-                .map_or([NOBODY; 2], |node| [node.user, node.via]),
+                .map_or([NOBODY; 2], |node| [node.user(), node.via()]),
             _ => [NOBODY; 2],
         };
         pair.into_iter().filter(|user| *user != NOBODY)
     }
 
     fn refusal(&self, value: Note) -> Option<usize> {
-        let Note::Made { node, .. } = value else {
-            return None;
-        };
+        let node = value.instance()?;
         self.world.uses.waiting.get(&node).copied()
     }
 
@@ -131,7 +129,7 @@ impl Walk<'_, '_> {
         match (value, value.node()) {
             (Note::Global(_) | Note::Constructor(_), _) => {}
             (_, None) => return,
-            (_, Some(node)) => match self.seen.get_mut(node as usize) {
+            (_, Some(node)) => match self.seen.get_mut(note::index(node)) {
                 Some(seen @ false) => *seen = true,
                 _ => return,
             },
@@ -207,7 +205,7 @@ impl Walk<'_, '_> {
         };
         for part in parts {
             let Note::Dict(node) = part else { continue };
-            match self.seen.get_mut(node as usize) {
+            match self.seen.get_mut(note::index(node)) {
                 Some(seen @ false) => *seen = true,
                 _ => continue,
             }

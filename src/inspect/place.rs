@@ -255,7 +255,9 @@ impl Hand<'_, '_> {
                 }
                 (None, _) if self.focus == 0 => return ROOT,
                 (None, _) if matches!(under, Some(Note::List(_))) => (self.focus, How::Item),
-                (None, _) if matches!(under, Some(Note::Made { .. })) => (self.focus, How::State),
+                (None, _) if matches!(under, Some(Note::Made(_) | Note::Fresh(_))) => {
+                    (self.focus, How::State)
+                }
                 (None, _) => match here(self.focus.checked_sub(2)) {
                     Some(Note::Dict(_)) => (self.focus - 1, How::Pair),
                     _ => return PENDING,

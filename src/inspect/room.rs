@@ -36,8 +36,7 @@ impl Room {
     pub(super) fn take(limits: &Limits, bytes: u64) -> Box<Self> {
         let left = LEFT.try_lock().ok().and_then(|mut left| left.take());
         let mut room = left.unwrap_or_default();
-        room.machine.reset(limits, 0);
-        room.machine.budget_mut().see(bytes);
+        room.machine.reset(limits, bytes);
         room
     }
 

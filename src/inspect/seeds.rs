@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::machine::Machine;
 use crate::machine::world::{Site, World};
 use crate::policy::EntryId;
-use crate::policy::numpy::{Known, Numeric};
+use crate::policy::numpy::{Dtype, Known};
 
 /// A value that is in the memo before the pickle begins: what an earlier pickle of the same `Unpickler` put there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum Seed<'a> {
     Global(EntryId),
     /// An instance that an earlier pickle made through that entry.
     Made(EntryId),
-    /// A dtype of numbers that an earlier pickle made through that entry.
-    Dtype(EntryId, Numeric),
+    /// A dtype, of which that is known, that an earlier pickle made through that entry.
+    Dtype(EntryId, Dtype),
     /// An exact tuple.
     Tuple,
     /// An exact list.
@@ -74,12 +74,12 @@ impl<'d> NoteWorld<'d> {
                 let node = self.notes.node(Part::Args, &[], 1)?;
                 if let Some(made) = self.notes.get_mut(node) {
                     made.made_by(entry);
-                    made.user = user;
-                    if let Seed::Dtype(_, numeric) = seed {
-                        made.known = Some(Known::Dtype(numeric));
+                    made.used_by(user);
+                    if let Seed::Dtype(_, dtype) = seed {
+                        made.known = Some(Known::Dtype(dtype));
                     }
                 }
-                Note::Made { node, fresh: false }
+                Note::Made(node)
             }
             Seed::Tuple => Note::Tuple(node(self)?),
             Seed::List => Note::List(node(self)?),

@@ -41,7 +41,7 @@ impl NoteWorld<'_> {
             Note::Tuple(node) if self.notes.get(node).is_some_and(|node| node.unsettled) => {
                 self.settle_tuple(node);
             }
-            Note::Made { node, .. } => self.settle_made(node),
+            Note::Made(node) | Note::Fresh(node) => self.settle_made(node),
             _ => {}
         }
     }
@@ -50,7 +50,7 @@ impl NoteWorld<'_> {
     pub(super) fn stands(&mut self, index: Id) -> bool {
         let policy = self.policy;
         if self.uses.brief.is_some() {
-            return policy.may_stand(EntryId(index)).is_ok();
+            return note::entry(index).is_some_and(|entry| policy.may_stand(entry).is_ok());
         }
         let Some(used) = self.uses.get_mut(index) else {
             return true;
@@ -111,7 +111,7 @@ impl NoteWorld<'_> {
         };
         if made.unbuilt {
             made.unbuilt = false;
-            let user = made.user;
+            let user = made.user();
             let refusal = Refusal {
                 attempt: "mentioned",
                 why: "an instance of it is nothing before BUILD".into(),
@@ -171,14 +171,9 @@ impl NoteWorld<'_> {
     }
 
     fn chained(&self, value: Note) -> Option<u64> {
-        let Note::Made { node, .. } = value else {
-            return None;
-        };
+        let node = value.instance()?;
         let entry = self.notes.get(node)?.entry()?;
-        self.policy
-            .entry(entry)
-            .frees_recursively()
-            .then_some(u64::from(node))
+        self.policy.entry(entry).frees_recursively().then_some(node)
     }
 
     /// Charges for keys of an instance that take more than those of a dict.
@@ -189,7 +184,9 @@ impl NoteWorld<'_> {
         keys: usize,
     ) -> Result<(), Stop> {
         let entry = match target {
-            Note::Made { node, .. } => self.notes.get(node).and_then(note::Node::entry),
+            Note::Made(node) | Note::Fresh(node) => {
+                self.notes.get(node).and_then(note::Node::entry)
+            }
             _ => None,
         };
         let each = entry.map_or(0, |entry| self.policy.entry(entry).extra_item_memory());
@@ -200,7 +197,7 @@ impl NoteWorld<'_> {
     fn count_key(&mut self, budget: &Budget, container: Id, key: Note) -> Result<(), Stop> {
         let limit = budget.limits().max_key_collisions;
         let mut collisions = std::mem::take(&mut self.collisions);
-        let counted = collisions.count(u64::from(container), limit, || hashing::hash(self, key));
+        let counted = collisions.count(container, limit, || hashing::hash(self, key));
         self.collisions = collisions;
         Ok(counted?)
     }
@@ -243,7 +240,7 @@ impl NoteWorld<'_> {
         attempt: Attempt<'_, Note>,
         right: Rights,
     ) -> Option<Id> {
-        let Note::Made { node, .. } = target else {
+        let Some(node) = target.instance() else {
             let what = attempt.describe();
             let kind = match target {
                 Note::Global(index) => {
@@ -265,7 +262,7 @@ impl NoteWorld<'_> {
         let (entry, user) = self
             .notes
             .get(node)
-            .map_or((None, NOBODY), |node| (node.entry(), node.user));
+            .map_or((None, NOBODY), |node| (node.entry(), node.user()));
         self.uses.record(user, right);
         if let Some(entry) = entry
             && let Err(refusal) = self.policy.judge(self, entry, attempt)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::note::Note;
+use super::note::{Id, Note};
 use super::world::NoteWorld;
 
 /// Characters of a text that are shown.
@@ -55,10 +55,11 @@ impl NoteWorld<'_> {
         // Writing to a String does not fail.
         let _ = match value {
             Note::None => write!(out, "None"),
-            Note::Bool(value) => write!(out, "{}", if value { "True" } else { "False" }),
+            Note::True => write!(out, "True"),
+            Note::False => write!(out, "False"),
             Note::Int(value) => write!(out, "{value}"),
             Note::Nan(_) => write!(out, "nan"),
-            Note::Float(value) => write!(out, "{value:?}"),
+            Note::Float(number) => write!(out, "{:?}", number.value()),
             Note::Complex(_) => write!(out, "complex(…)"),
             Note::Str(index) => write!(out, "{}", quoted(self.notes.str(index))),
             Note::Surrogates(_) | Note::Encoded(_) => write!(out, "'…'"),
@@ -86,7 +87,7 @@ impl NoteWorld<'_> {
                 Some(used) => write!(out, "{}.__new__", used.dotted()),
                 None => write!(out, "…"),
             },
-            Note::Made { .. } => match self.uses.get(self.user(value)) {
+            Note::Made(_) | Note::Fresh(_) => match self.uses.get(self.user(value)) {
                 Some(used) => write!(out, "{}(…)", used.dotted()),
                 None => write!(out, "<object>"),
             },
@@ -98,7 +99,7 @@ impl NoteWorld<'_> {
     fn write_items(
         &self,
         out: &mut String,
-        node: u32,
+        node: Id,
         [open, close]: [&str; 2],
         deep: bool,
     ) -> std::fmt::Result {

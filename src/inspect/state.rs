@@ -17,7 +17,8 @@ impl NoteWorld<'_> {
         state: Note,
     ) -> Result<(), Stop> {
         let (node, fresh) = match *object {
-            Note::Made { node, fresh } => (node, fresh),
+            Note::Made(node) => (node, false),
+            Note::Fresh(node) => (node, true),
             Note::Global(index) | Note::Constructor(index) => {
                 let refusal = Refusal {
                     attempt: "given state",
@@ -38,7 +39,7 @@ impl NoteWorld<'_> {
             }
         };
         let built = *object;
-        *object = Note::Made { node, fresh: false };
+        *object = Note::Made(node);
         self.charge(budget, &[state])?;
         if let Note::Tuple(parts) = state {
             // Slot state, and the arguments that a partial object binds.
@@ -70,7 +71,8 @@ impl NoteWorld<'_> {
         (node, fresh): (Id, bool),
         state: Note,
     ) -> u64 {
-        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry(), node.user)) else {
+        let Some((entry, user)) = self.notes.get(node).map(|node| (node.entry(), node.user()))
+        else {
             return 0;
         };
         self.uses.record(user, Rights::STATE);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::note::{Id, NOBODY};
+use super::note::{self, Id, NOBODY};
 use crate::error::{Kind, dotted};
 use crate::machine::world::Site;
 use crate::policy::{EntryId, Policy, Refusal, Rights};
@@ -220,7 +220,7 @@ impl Uses {
     ) -> Id {
         if let Some(brief) = &mut self.brief {
             brief.note(entry);
-            return entry.0;
+            return entry.0.into();
         }
         let (index, new) = self.find(site, module, name);
         if new && let Some(used) = self.get_mut(index) {
@@ -235,24 +235,24 @@ impl Uses {
         brief.refused |= found.is_none();
         let entry = found?;
         brief.note(entry);
-        Some(entry.0)
+        Some(entry.0.into())
     }
 
     /// A use by its index.
     pub(super) fn get(&self, index: Id) -> Option<&GlobalUse> {
-        self.globals.get(index as usize)
+        self.globals.get(note::index(index))
     }
 
     /// A use by its index.
     pub(super) fn get_mut(&mut self, index: Id) -> Option<&mut GlobalUse> {
-        self.globals.get_mut(index as usize)
+        self.globals.get_mut(note::index(index))
     }
 
     /// The entry that a name has in the policy.
     #[inline]
     pub(super) fn entry(&self, index: Id) -> Option<EntryId> {
         if self.brief.is_some() {
-            return (index != NOBODY).then_some(EntryId(index));
+            return note::entry(index);
         }
         self.get(index)?.entry
     }
@@ -359,7 +359,7 @@ impl Uses {
         what: &'static str,
         node: Option<Id>,
     ) {
-        let global = global.map(|index| index as usize);
+        let global = global.map(note::index);
         let next = self.refusals.len();
         let index = *self.refused.entry((global, what)).or_insert(next);
         if let Some(same) = self.refusals.get_mut(index) {

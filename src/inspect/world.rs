@@ -94,7 +94,7 @@ impl World for NoteWorld<'_> {
     #[inline(always)]
     fn share(&mut self, value: &Note) -> Note {
         match *value {
-            Note::Made { node, .. } => Note::Made { node, fresh: false },
+            Note::Made(node) | Note::Fresh(node) => Note::Made(node),
             other => other,
         }
     }
@@ -111,7 +111,7 @@ impl World for NoteWorld<'_> {
     }
 
     fn bool(&mut self, value: bool) -> Note {
-        Note::Bool(value)
+        Note::bool(value)
     }
 
     fn int(&mut self, value: i64) -> Made<Self> {
@@ -161,7 +161,7 @@ impl World for NoteWorld<'_> {
                 Note::Tuple(inner) => {
                     unsettled |= self.notes.get(inner).is_some_and(|inner| inner.unsettled);
                 }
-                Note::Made { node, .. } => self.settle_made(node),
+                Note::Made(node) | Note::Fresh(node) => self.settle_made(node),
                 _ => {}
             }
         }

@@ -56,7 +56,11 @@ impl<'py> PyWorld<'_, 'py> {
         if object.tag() == Tag::Fresh && self.build_uuid(budget, id, object, &state)? {
             return Ok(());
         }
-        let plan = self.judge(id, Attempt::State(&state))?;
+        let plan = if self.judge_plainly(id, Attempt::State(&state))? {
+            None
+        } else {
+            Some(self.judge(id, Attempt::State(&state))?)
+        };
         if object.tag() == Tag::Made && !self.policy.may_build_again(id) {
             return Err(self.built_before(id));
         }
@@ -69,11 +73,12 @@ impl<'py> PyWorld<'_, 'py> {
         self.charge_copy(budget, &state)?;
         self.chain_inside(budget, object, &state)?;
         match plan {
-            Plan::AsIs if self.policy.entry(id).meaning == Meaning::Object => {
+            None => self.set_state(id, object, &state)?,
+            Some(Plan::AsIs) if self.policy.entry(id).meaning == Meaning::Object => {
                 self.set_state(id, object, &state)?;
             }
-            Plan::AsIs => self.set_attributes(object.bound(self.py), state.bound(self.py))?,
-            plan => self.set_native_state(plan, object, &state)?,
+            Some(Plan::AsIs) => self.set_attributes(object.bound(self.py), state.bound(self.py))?,
+            Some(plan) => self.set_native_state(plan, object, &state)?,
         }
         if object.tag() == Tag::Fresh {
             object.set_tag(Tag::Made);

@@ -13,12 +13,26 @@ use crate::machine::world::{Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Plan, Refusal};
 
 impl<'py> PyWorld<'_, 'py> {
-    /// Asks the policy.
-    #[inline]
+    /// Asks the policy. Inlined, for a plan that is copied before it is looked at has to be waited for.
+    #[inline(always)]
     pub(super) fn judge(&self, id: EntryId, attempt: Attempt<'_, Value>) -> Result<Plan, Fault> {
         self.policy
             .judge(self, id, attempt)
             .map_err(|refusal| self.refused(id, refusal))
+    }
+
+    /// Asks the policy of a real class or function. `false`: of another entry, nothing was asked.
+    #[inline]
+    pub(super) fn judge_plainly(
+        &self,
+        id: EntryId,
+        attempt: Attempt<'_, Value>,
+    ) -> Result<bool, Fault> {
+        match self.policy.judge_plainly(self, id, attempt) {
+            Some(Ok(())) => Ok(true),
+            Some(Err(refusal)) => Err(self.refused(id, refusal)),
+            None => Ok(false),
+        }
     }
 
     #[cold]
@@ -124,6 +138,9 @@ impl<'py> PyWorld<'_, 'py> {
             Tag::Global => {
                 let id = EntryId(callable.entry());
                 self.charge_arguments(budget, id, args)?;
+                if self.judge_plainly(id, Attempt::Call(args))? {
+                    return self.call_plainly(budget, id, args);
+                }
                 let plan = self.judge(id, Attempt::Call(args))?;
                 self.carry_out(site, budget, id, plan, args)
             }
@@ -156,6 +173,16 @@ impl<'py> PyWorld<'_, 'py> {
             }
             _ => Err(self.not_callable(callable)),
         }
+    }
+
+    /// Calls a real class or function of which nothing more is known; it was judged.
+    fn call_plainly(&mut self, budget: &mut Budget, id: EntryId, args: &mut [Value]) -> Made<Self> {
+        let depth = Survey::of(args).depth() + 1;
+        budget.depth(depth)?;
+        budget.memory(self.policy.entry(id).extra_memory())?;
+        let mut value = self.call_object(id, args)?;
+        self.note_depth(&mut value, depth);
+        Ok(value)
     }
 
     /// Does what was judged.

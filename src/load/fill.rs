@@ -67,18 +67,18 @@ impl PyWorld<'_, '_> {
         pairs: &mut [Value],
         tracked: bool,
     ) -> Done<Self> {
-        let taken = ffi::dict_take(dict, pairs, tracked);
-        if 2 * taken == pairs.len() {
-            self.took_all = true;
-            return Ok(());
-        }
-        let mut rest = pairs.get_mut(2 * taken..).unwrap_or_default();
-        while let Some(([key, value], left)) = rest.split_first_chunk_mut() {
+        let all = pairs.len();
+        let mut rest = pairs;
+        loop {
+            let taken = 2 * ffi::dict_take(dict, rest, tracked);
+            let left = rest.get_mut(taken..).unwrap_or_default();
+            let Some(([key, value], left)) = left.split_first_chunk_mut() else {
+                self.took_all = taken == all;
+                return Ok(());
+            };
             self.set_pair(budget, dict, key, value)?;
-            let taken = ffi::dict_take(dict, left, tracked);
-            rest = left.get_mut(2 * taken..).unwrap_or_default();
+            rest = left;
         }
-        Ok(())
     }
 
     /// Adds items to an exact set, or to a frozenset that nobody has seen.
@@ -95,9 +95,10 @@ impl PyWorld<'_, '_> {
         }
         // A frozenset is whole then: with so few items, no more of them can have the same hash.
         let few = set.tag() == Tag::Plain && items.len() as u64 <= Self::most_collisions(budget);
-        let taken = ffi::set_take(set, items);
-        let mut rest = items.get_mut(taken..).unwrap_or_default();
-        while let Some((item, left)) = rest.split_first_mut() {
+        let mut rest = items;
+        while let taken = ffi::set_take(set, rest)
+            && let Some((item, left)) = rest.get_mut(taken..).unwrap_or_default().split_first_mut()
+        {
             if !item.is_free_key() {
                 if few {
                     self.price_alone(budget, item)?;
@@ -106,8 +107,7 @@ impl PyWorld<'_, '_> {
                 }
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
-            let taken = ffi::set_take(set, left);
-            rest = left.get_mut(taken..).unwrap_or_default();
+            rest = left;
         }
         Ok(())
     }
@@ -142,11 +142,11 @@ impl PyWorld<'_, '_> {
         }
         let _ = site;
         let class = target.get_type();
-        if let Some(extend) = class.getattr_opt("extend")? {
+        if let Some(extend) = class.getattr_opt(pyo3::intern!(self.py, "extend"))? {
             extend.call1((target, items))?;
             return Ok(());
         }
-        let append = class.getattr("append")?;
+        let append = class.getattr(pyo3::intern!(self.py, "append"))?;
         for item in items {
             append.call1((target, item))?;
         }
@@ -192,9 +192,9 @@ impl PyWorld<'_, '_> {
         self.deepen(budget, target, items)?;
         let object = target.bound(self.py);
         let add = if self.free {
-            object.getattr("add")?
+            object.getattr(pyo3::intern!(self.py, "add"))?
         } else {
-            object.get_type().getattr("add")?
+            object.get_type().getattr(pyo3::intern!(self.py, "add"))?
         };
         for item in items {
             if !item.is_free_key() {

@@ -141,10 +141,12 @@ impl<'py> PyWorld<'_, 'py> {
         let object = class.bound(self.py).clone();
         if args.is_empty()
             && object.cast::<PyType>().is_ok()
-            && object.getattr_opt("__getinitargs__")?.is_none()
+            && object
+                .getattr_opt(pyo3::intern!(self.py, "__getinitargs__"))?
+                .is_none()
         {
             return Ok(Value::new(
-                object.call_method1("__new__", (&object,))?,
+                object.call_method1(pyo3::intern!(self.py, "__new__"), (&object,))?,
                 Tag::Free,
                 0,
             ));
@@ -155,7 +157,7 @@ impl<'py> PyWorld<'_, 'py> {
 
     pub(super) fn build_free(&mut self, object: &Value, state: &Value) -> Done<Self> {
         let (instance, state) = (object.bound(self.py), state.bound(self.py));
-        if let Some(setstate) = instance.getattr_opt("__setstate__")? {
+        if let Some(setstate) = instance.getattr_opt(pyo3::intern!(self.py, "__setstate__"))? {
             setstate.call1((state,))?;
             return Ok(());
         }
@@ -165,7 +167,7 @@ impl<'py> PyWorld<'_, 'py> {
         };
         if !state.is_none() {
             let state = state.cast::<PyDict>().map_err(|_| Kind::StateNotDict)?;
-            let attributes = instance.getattr("__dict__")?;
+            let attributes = instance.getattr(pyo3::intern!(self.py, "__dict__"))?;
             for (key, value) in state {
                 let mut key = Value::plain(key);
                 ffi::intern(&mut key);
@@ -264,11 +266,11 @@ impl<'py> PyWorld<'_, 'py> {
 
 /// APPENDS on anything but an exact list: `extend` where there is one, `append` item by item otherwise.
 pub(super) fn extend(target: &Bound<'_, PyAny>, items: &Bound<'_, PyList>) -> Result<(), Fault> {
-    if let Some(extend) = target.getattr_opt("extend")? {
+    if let Some(extend) = target.getattr_opt(pyo3::intern!(target.py(), "extend"))? {
         extend.call1((items,))?;
         return Ok(());
     }
-    let append = target.getattr("append")?;
+    let append = target.getattr(pyo3::intern!(target.py(), "append"))?;
     for item in items {
         append.call1((item,))?;
     }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
 use super::ffi::{self, Tag, Value};
-use super::shape::{Shape, Ways};
+use super::ways::Ways;
 use super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::budget::Budget;
@@ -21,10 +21,13 @@ const KEYS: usize = 64;
 /// Places that a key may be at, from its own on.
 const PROBES: usize = 4;
 
-/// The class that instances were last made of, and the keys that their state may have.
+/// Classes that are kept at hand, by their entries; a power of two.
+const CLASSES: usize = 16;
+
+/// The classes that instances were made of, and the keys that their state may have.
 #[derive(Debug, Default)]
 pub(super) struct Quick {
-    class: Option<Class>,
+    classes: Vec<Option<Class>>,
     keys: Vec<Option<Key>>,
 }
 
@@ -48,48 +51,50 @@ struct Key {
 }
 
 impl Quick {
-    /// Whether this is the class that is known, as it was met.
+    /// The class of an entry, if it is known and as it was met.
     #[inline(always)]
-    fn is_current(&self, id: EntryId) -> bool {
-        self.class
-            .as_ref()
-            .is_some_and(|class| class.id == id && ffi::version_of(&class.object) == class.version)
+    fn class(&mut self, id: EntryId) -> Option<&mut Class> {
+        let class = self.classes.get_mut(id.0 as usize % CLASSES)?.as_mut()?;
+        (class.id == id && ffi::version_of(&class.object) == class.version).then_some(class)
     }
 }
 
 impl PyWorld<'_, '_> {
-    /// The class of an entry, if its instances can be made and filled quickly.
+    /// The class of an entry, if its instances may be made or filled quickly.
     #[inline]
     fn quick_class(&mut self, id: EntryId) -> Option<&mut Class> {
-        if !self.desk.quick.is_current(id) {
+        // Asked twice: what is found may not be returned on one way only.
+        if self.desk.quick.class(id).is_none() {
             self.meet_class(id)?;
         }
-        let current = self.desk.quick.is_current(id);
-        self.desk.quick.class.as_mut().filter(|_| current)
+        self.desk.quick.class(id)
     }
 
+    /// Puts the class of an entry where it is at hand; one that allows no quick way, too.
     #[cold]
     fn meet_class(&mut self, id: EntryId) -> Option<()> {
-        self.desk.quick.class = None;
         let resolved = self.cache.get(self.py, id)?;
         let class = resolved.object.bind(self.py).cast::<PyType>().ok()?;
-        let (mut ways, mut version) = (resolved.shape.ways, resolved.shape.version);
-        let object = Value::plain(class.clone().into_any());
-        if ffi::version_of(&object) != version {
-            // The class was changed since the policy met it, if only by a cache of somebody's: looked at again.
-            let shape = Shape::of(class.as_any()).ok()?;
-            (ways, version) = (shape.ways, shape.version);
-        }
-        if version == 0 || self.policy.entry(id).runs_code() {
+        let seen = resolved.shape.seen(class).ok()?;
+        if seen.version == 0 {
             return None;
         }
-        self.desk.types.insert(class.as_ptr() as usize, id);
-        self.desk.last_type = (class.as_ptr() as usize, id);
-        self.desk.quick.class = Some(Class {
+        let ways = if self.policy.entry(id).runs_code() {
+            Ways::default()
+        } else {
+            self.desk.types.insert(class.as_ptr() as usize, id);
+            self.desk.last_type = (class.as_ptr() as usize, id);
+            seen.ways
+        };
+        let classes = &mut self.desk.quick.classes;
+        if classes.is_empty() {
+            classes.resize_with(CLASSES, || None);
+        }
+        *classes.get_mut(id.0 as usize % CLASSES)? = Some(Class {
             id,
             ways,
-            version,
-            object,
+            version: seen.version,
+            object: Value::plain(class.clone().into_any()),
             made_plainly: false,
         });
         Some(())
@@ -114,13 +119,11 @@ impl PyWorld<'_, '_> {
         if args.is_empty() && known.ways.plain_new {
             if !known.made_plainly {
                 self.judge(id, Attempt::New(args))?;
-                if let Some(known) = &mut self.desk.quick.class {
-                    known.made_plainly = true;
-                }
             }
-            let Some(known) = &self.desk.quick.class else {
+            let Some(known) = self.quick_class(id) else {
                 return Ok(None);
             };
+            known.made_plainly = true;
             return Ok(Some(ffi::plain_instance(py, &known.object, id.0)?));
         }
         if known.ways.namedtuple == Some(args.len()) {

@@ -201,6 +201,9 @@ impl PyWorld<'_, '_> {
         if ffi::is_plain(&object) {
             return Value::plain(object);
         }
+        if let Some(id) = self.entry_of_dtype(object.as_ptr() as usize) {
+            return Value::new(object, Tag::Made, id.0);
+        }
         if object.cast::<PyType>().is_ok() || object.is_callable() {
             if let Some(id) = self.cache.entry_at(object.as_ptr() as usize) {
                 return Value::symbol(Tag::Global, id.0);
@@ -232,7 +235,7 @@ impl PyWorld<'_, '_> {
         match (value.tag(), self.view(value)) {
             (Tag::Global, _) => Seed::Global(EntryId(value.entry())),
             (Tag::Made | Tag::Fresh, _) => match self.known_of(value) {
-                Some(Known::Dtype(numeric)) => Seed::Dtype(EntryId(value.entry()), numeric),
+                Some(Known::Dtype(dtype)) => Seed::Dtype(EntryId(value.entry()), dtype),
                 _ => Seed::Made(EntryId(value.entry())),
             },
             (Tag::Plain, View::Str(text)) => constant(text).map_or(Seed::Other, Seed::Str),

@@ -21,6 +21,7 @@ pub mod shape;
 pub mod source;
 pub mod strings;
 mod templates;
+mod ways;
 mod world;
 
 use std::collections::HashMap;

@@ -52,8 +52,8 @@ impl PyWorld<'_, '_> {
             Tag::Global => {
                 let id = EntryId(class.entry());
                 self.charge_arguments(budget, id, args)?;
-                // All that is asked of the plan: moved whole, it would be copied by parts that overlap, 10 ns an instance.
-                let unbuilt = matches!(self.judge(id, Attempt::New(args))?, Plan::Unbuilt);
+                let unbuilt = !self.judge_plainly(id, Attempt::New(args))?
+                    && matches!(self.judge(id, Attempt::New(args))?, Plan::Unbuilt);
                 budget.memory(self.policy.entry(id).extra_memory())?;
                 let depth = Survey::of(args).depth() + 1;
                 budget.depth(depth)?;
@@ -195,7 +195,7 @@ impl PyWorld<'_, '_> {
         let object = match state.and_then(|at| args.get_mut(at)) {
             // `object.__new__`, as it stands: it refuses a class that some other type must make.
             None => base
-                .getattr("__new__")?
+                .getattr(pyo3::intern!(self.py, "__new__"))?
                 .call1((&kind,))
                 .map_err(|error| self.bad_base(class, &error))?,
             Some(state) => {
@@ -206,9 +206,14 @@ impl PyWorld<'_, '_> {
                     self.price_keys(budget, state, false)?;
                 }
                 let state = state.bound(self.py);
-                let object = base.getattr("__new__")?.call1((&kind, state))?;
-                let object_init = self.py.get_type::<PyAny>().getattr("__init__")?;
-                let init = base.getattr("__init__")?;
+                let object = base
+                    .getattr(pyo3::intern!(self.py, "__new__"))?
+                    .call1((&kind, state))?;
+                let object_init = self
+                    .py
+                    .get_type::<PyAny>()
+                    .getattr(pyo3::intern!(self.py, "__init__"))?;
+                let init = base.getattr(pyo3::intern!(self.py, "__init__"))?;
                 if !init.is(&object_init) {
                     init.call1((&object, state))?;
                 }

@@ -10,16 +10,12 @@ use pyo3::types::{
     PyTuple, PyType,
 };
 
-use super::ffi::{self, Slots};
+use super::ways::{Latest, Seen, namedtuple_fields, owner};
 use crate::policy::{Contract, Fields, Grant, Rights};
 
 /// What the loader must know of an entry's object.
 #[derive(Debug, Default)]
 pub struct Shape {
-    /// The quick ways that its instances allow.
-    pub ways: Ways,
-    /// Version of the class when this was found.
-    pub version: u32,
     /// It is a class, and no other callable or value.
     pub is_class: bool,
     /// It is an Enum class: members are looked up, never computed.
@@ -28,9 +24,10 @@ pub struct Shape {
     /// all int or str.
     pub members: Option<Py<PyDict>>,
     setstate: Setstate,
+    latest: Latest,
 }
 
-/// Which `__setstate__` is in effect.
+/// Which `__setstate__` was in effect when the policy met the class.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Setstate {
     /// None: state is set by key.
@@ -42,19 +39,6 @@ enum Setstate {
     Own,
 }
 
-/// Quick ways to make and fill instances of a class without hooks of its own.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ways {
-    /// `object.__new__` makes them.
-    pub plain_new: bool,
-    /// Attributes may be set one by one: no descriptor is in their way.
-    pub attributes: bool,
-    /// Slots may be set one by one, through the class's own member descriptors.
-    pub slots: bool,
-    /// They are a namedtuple's, of so many fields.
-    pub namedtuple: Option<usize>,
-}
-
 impl Shape {
     /// Looks at an object, without running code of its own.
     pub fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
@@ -63,18 +47,11 @@ impl Shape {
         };
         let py = object.py();
         let is_exception = class.is_subclass_of::<PyBaseException>()?;
-        let owner = owner(class, "__setstate__")?;
-        let plain = owner
-            .as_ref()
-            .is_none_or(|owner| owner.is(py.get_type::<PyBaseException>()));
         let enums = py.import("enum")?;
         let is_enum = class.is_subclass(&enums.getattr("Enum")?)?;
         let is_stock = is_enum && class.get_type().is(enums.getattr("EnumType")?);
-        let slots = ffi::slots_of(class);
-        let ways = ways(class, slots, plain)?;
+        let latest = Latest::default();
         Ok(Self {
-            ways,
-            version: slots.version,
             is_class: true,
             is_enum,
             members: if is_stock {
@@ -82,11 +59,12 @@ impl Shape {
             } else {
                 None
             },
-            setstate: match (plain, is_exception) {
-                (false, _) => Setstate::Own,
-                (true, true) => Setstate::Exception,
-                (true, false) => Setstate::None,
+            setstate: match (latest.look(class)?.has_setstate, is_exception) {
+                (true, _) => Setstate::Own,
+                (false, true) => Setstate::Exception,
+                (false, false) => Setstate::None,
             },
+            latest,
         })
     }
 
@@ -103,17 +81,14 @@ impl Shape {
         }
     }
 
-    /// Whether the class is the one that this was found of, as it was then.
-    #[inline]
-    fn is_current(&self, class: &Bound<'_, PyType>) -> bool {
-        self.version != 0 && ffi::version_of_class(class) == self.version
+    /// The quick ways that the entry's class allows as it is now.
+    pub fn seen(&self, class: &Bound<'_, PyType>) -> PyResult<Seen> {
+        self.latest.look(class)
     }
 
     /// Whether the class has got a `__setstate__` since this was found: it is Python code that nobody counted on.
     pub fn gained_setstate(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
-        Ok(self.setstate == Setstate::None
-            && !self.is_current(class)
-            && owner(class, "__setstate__")?.is_some())
+        Ok(self.setstate == Setstate::None && self.latest.look(class)?.has_setstate)
     }
 
     /// What the object is granted when it is allowed plainly: what its own pickles need, and no more.
@@ -163,16 +138,6 @@ impl Shape {
             runs_code: runs_code(class)?,
         })
     }
-}
-
-/// The class of the MRO whose own dict has a name.
-fn owner<'py>(class: &Bound<'py, PyType>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    for base in class.mro() {
-        if base.getattr("__dict__")?.contains(name)? {
-            return Ok(Some(base));
-        }
-    }
-    Ok(None)
 }
 
 fn in_dispatch_table(class: &Bound<'_, PyType>) -> PyResult<bool> {
@@ -408,91 +373,4 @@ fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
         }
     }
     Ok(false)
-}
-
-/// Which quick ways a class allows.
-fn ways(class: &Bound<'_, PyType>, slots: Slots, plain_setstate: bool) -> PyResult<Ways> {
-    if !slots.plain_attributes || !slots.plain_end || !plain_setstate {
-        return Ok(Ways::default());
-    }
-    let py = class.py();
-    let types = py.import("types")?;
-    let member = types.getattr("MemberDescriptorType")?;
-    let getset = types.getattr("GetSetDescriptorType")?;
-    let object = py.get_type::<PyAny>();
-    let (mut members, mut others) = (false, false);
-    for base in class.mro() {
-        if base.is(&object) {
-            continue;
-        }
-        for entry in base
-            .getattr("__dict__")?
-            .call_method0("items")?
-            .try_iter()?
-        {
-            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
-            let name = name.extract::<String>().unwrap_or_default();
-            if name == "__dict__" || name == "__weakref__" {
-                others |= !value.is_instance(&getset)?;
-            } else if value.is_instance(&member)? {
-                members = true;
-            } else {
-                let kind = value.get_type();
-                others |= kind.hasattr("__set__")? || kind.hasattr("__delete__")?;
-            }
-        }
-    }
-    let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
-    Ok(Ways {
-        plain_new: slots.plain_new,
-        attributes: has_dict && !members && !others,
-        slots: !has_dict && members && !others,
-        namedtuple: namedtuple_fields(class)?,
-    })
-}
-
-/// The number of fields of a genuine namedtuple: its `__new__` is the one that `collections.namedtuple` writes.
-fn namedtuple_fields(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
-    let py = class.py();
-    let own = class.getattr("__dict__")?;
-    if !class.is_subclass_of::<PyTuple>()?
-        || !own.contains("_fields")?
-        || !own.contains("__new__")?
-    {
-        return Ok(None);
-    }
-    let fields = own.get_item("_fields")?;
-    let Ok(fields) = fields.cast_exact::<PyTuple>() else {
-        return Ok(None);
-    };
-    let bases = class.getattr("__bases__")?;
-    let slots = own.get_item("__slots__").ok();
-    if !bases.eq((py.get_type::<PyTuple>(),))?
-        || !slots.is_some_and(|slots| slots.len().is_ok_and(|n| n == 0))
-    {
-        return Ok(None);
-    }
-    let count = fields.len();
-    let reference = py
-        .import("collections")?
-        .call_method1("namedtuple", ("Reference", namedtuple_names(count)))?;
-    let genuine = match (new_code(class.as_any()), new_code(&reference)) {
-        (Ok([code, names, target]), Ok([real_code, real_names, real_target])) => {
-            code.eq(&real_code)? && names.eq(&real_names)? && target.is(&real_target)
-        }
-        _ => false,
-    };
-    Ok(genuine.then_some(count))
-}
-
-fn namedtuple_names(count: usize) -> Vec<String> {
-    (0..count).map(|at| format!("f{at}")).collect()
-}
-
-/// Code, names and target of a class's Python-level `__new__`.
-fn new_code<'py>(class: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 3]> {
-    let new = class.getattr("__new__")?;
-    let code = new.getattr("__code__")?;
-    let target = new.getattr("__globals__")?.get_item("_tuple_new")?;
-    Ok([code.getattr("co_code")?, code.getattr("co_names")?, target])
 }

@@ -108,6 +108,14 @@ pub mod size {
     pub const BYTEARRAY: u64 = 64;
     /// A tuple without its items.
     pub const TUPLE: u64 = 48;
+    /// A tuple of so many items; the empty one is always there.
+    #[inline]
+    pub fn tuple(items: u64) -> u64 {
+        if items == 0 {
+            return 0;
+        }
+        TUPLE + items * REFERENCE
+    }
     /// A list without its items.
     pub const LIST: u64 = 64;
     /// A dict without its table.

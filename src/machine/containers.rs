@@ -51,9 +51,9 @@ impl<V: Default> Machine<V> {
         from: usize,
     ) -> Result<V, W::Fault> {
         let items = self.stack.get_mut(from..).unwrap_or_default();
+        // Asked here, and not there alone, for the registers of the loop of plain data: 1.5 % of its instructions.
         if !items.is_empty() {
-            self.budget
-                .memory(size::TUPLE + items.len() as u64 * size::REFERENCE)?;
+            self.budget.memory(size::tuple(items.len() as u64))?;
         }
         let value = world.tuple(&mut self.budget, items)?;
         self.drop_items(world, from);

@@ -69,9 +69,8 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         // As if the tuple had been made, memoized and taken apart.
         let items = (self.stack.len() - from) as u64;
-        let tuple = if items == 0 { 0 } else { size::TUPLE };
         self.budget
-            .memory(tuple + (2 * items + 1) * size::REFERENCE)?;
+            .memory(size::tuple(items) + (items + 1) * size::REFERENCE)?;
         self.call_items(world, site, rest, from)
     }
 
@@ -137,8 +136,7 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         let site = self.site(reader);
         let items = (self.stack.len() - from) as u64;
-        let tuple = if items == 0 { 0 } else { size::TUPLE };
-        self.budget.memory(tuple + items * size::REFERENCE)?;
+        self.budget.memory(size::tuple(items))?;
         let (object, items) = target(&mut self.stack, &self.marks, from)?;
         world.build_items(site, &mut self.budget, object, items)?;
         self.drop_items(world, from);

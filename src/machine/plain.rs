@@ -38,13 +38,10 @@ impl<V: Default> Machine<V> {
         if let Some(version) = reader.open(HIGHEST_PROTOCOL) {
             self.protocol = version;
         }
-        let stand = self.plain(world, reader.rest(), reader.origin(), self.ticks);
-        self.ticks = stand.ticks;
-        reader.go_to(stand.rest);
-        if let Err(fault) = stand.done {
-            reader.stand();
-            return Err(fault);
-        }
+        let mut ticks = self.ticks;
+        let done = self.go_plain(world, reader, &mut ticks);
+        self.ticks = ticks;
+        done?;
         if let [STOP, ..] = reader.rest()
             && self.stack.len() > self.floor
         {
@@ -68,6 +65,17 @@ impl<V: Default> Machine<V> {
             [code, ..] if is_plain(*code) => {}
             _ => return Ok(()),
         }
+        self.go_plain(world, reader, ticks)
+    }
+
+    /// Executes plain data. The reader is behind it then, or stands at the instruction that failed.
+    #[inline(always)]
+    fn go_plain<W: World<Value = V>>(
+        &mut self,
+        world: &mut W,
+        reader: &mut Reader<'_>,
+        ticks: &mut u32,
+    ) -> Done<W> {
         let stand = self.plain(world, reader.rest(), reader.origin(), *ticks);
         reader.go_to(stand.rest);
         *ticks = stand.ticks;

@@ -313,6 +313,12 @@ impl Entry {
         self.numpy
     }
 
+    /// Whether it is a real class or function of which nothing more is known.
+    #[inline]
+    pub(super) fn is_plain_object(&self) -> bool {
+        self.meaning == Meaning::Object && self.numpy.is_none()
+    }
+
     /// `module.name`, for messages.
     pub fn path(&self) -> String {
         format!("{}.{}", self.module, self.name)

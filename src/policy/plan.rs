@@ -3,7 +3,7 @@
 
 use super::EntryId;
 use super::calendar::{Clock, Day, Delta};
-use super::numpy::{Numeric, Order};
+use super::numpy::{Dtype, Order};
 
 /// Whether a UUID was generated in a multiprocessing-safe way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -113,10 +113,10 @@ pub enum Plan {
         /// The bytes.
         data: usize,
     },
-    /// A numpy dtype of numbers.
-    Dtype(Numeric),
+    /// A numpy dtype of numbers, or one that may become one of records.
+    Dtype(Dtype),
     /// The state of such a dtype, which makes it that one.
-    DtypeState(Numeric),
+    DtypeState(Dtype),
     /// An exact `ndarray` that waits for its state.
     Unfilled,
     /// Its state, a tuple: (1, shape, dtype, fortran, bytes).
@@ -127,7 +127,7 @@ pub enum Plan {
     /// An array over the buffer that is the first argument, with the shape that is the third.
     FromBuffer {
         /// The dtype, the second argument.
-        numeric: Numeric,
+        dtype: Dtype,
         /// How its items lie there.
         order: Order,
         /// How many bytes the shape takes.
@@ -191,7 +191,8 @@ impl Plan {
     pub fn reads(self) -> u64 {
         match self {
             Plan::ArrayState { bytes } => bytes,
-            Plan::FromBuffer { numeric, bytes, .. } if numeric.is_bool() => bytes,
+            Plan::FromBuffer { dtype, bytes, .. } if dtype.is_bool() => bytes,
+            Plan::DtypeState(dtype) => dtype.copies(),
             _ => 0,
         }
     }

@@ -170,18 +170,10 @@ pub trait Look {
     }
 
     /// What is known of an instance that this stream made under a contract of numpy's.
-    fn known(&self, v: &Self::Value) -> Option<Known> {
-        let _ = v;
-        None
-    }
+    fn known(&self, v: &Self::Value) -> Option<Known>;
 
     /// The bytes in exact bytes, or in a bytearray as it is now.
-    fn octets<'v>(&'v self, v: &'v Self::Value) -> Option<&'v [u8]> {
-        match self.view(v) {
-            View::Bytes(bytes) => Some(bytes),
-            _ => None,
-        }
-    }
+    fn octets<'v>(&'v self, v: &'v Self::Value) -> Option<&'v [u8]>;
 
     /// An exact non-negative int below 2**128.
     fn u128(&self, v: &Self::Value) -> Option<u128>;

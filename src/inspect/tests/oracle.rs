@@ -115,9 +115,10 @@ fn value_of(world: &NoteWorld<'_>, held: Note) -> Value {
     };
     match held {
         Note::None => Value::None,
-        Note::Bool(value) => Value::Bool(value),
+        Note::True => Value::Bool(true),
+        Note::False => Value::Bool(false),
         Note::Int(value) => Value::I64(value),
-        Note::Float(value) => Value::F64(value),
+        Note::Float(number) => Value::F64(number.value()),
         Note::Str(index) => Value::String(world.notes.str(index).to_owned()),
         Note::Bytes(index) => Value::Bytes(world.notes.bytes(index).to_vec()),
         Note::Tuple(node) => Value::Tuple(items(node)),

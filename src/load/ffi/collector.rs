@@ -94,7 +94,8 @@ fn is_enabled() -> bool {
     unsafe { ffi::PyGC_IsEnabled() != 0 }
 }
 
-fn collect_young(py: Python<'_>) -> PyResult<()> {
+/// A collection of what is young.
+pub(super) fn collect_young(py: Python<'_>) -> PyResult<()> {
     static COLLECT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     COLLECT.import(py, "gc", "collect")?.call1((0,))?;
     Ok(())

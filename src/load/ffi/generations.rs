@@ -14,9 +14,10 @@ use pyo3::prelude::*;
 mod known {
     use std::ptr;
 
-    use pyo3::ffi::{self, PyObject};
+    use pyo3::ffi::PyObject;
     use pyo3::prelude::*;
 
+    use super::super::collector::{Collector, collect_young};
     use super::super::late::Late;
 
     /// What stands before every collected object, and in a generation.
@@ -45,6 +46,8 @@ mod known {
     /// Finds the generations. They are the interpreter's, and so is this module.
     pub fn learn(py: Python<'_>) -> PyResult<bool> {
         YOUNGEST.learn(py, || {
+            let mut collector = Collector::default();
+            collector.pause(py);
             let found = find(py)?;
             Ok(match found {
                 Some(young) if moves(py, &young)? => Some(young),
@@ -53,30 +56,23 @@ mod known {
         })
     }
 
-    /// The object tracked last is the last of the youngest generation, whose head is behind it.
+    /// The object tracked last is the last of the youngest generation, whose head is behind it: as long as no collection
+    /// comes between.
     fn find(py: Python<'_>) -> PyResult<Option<Youngest>> {
         let gc = py.import("gc")?;
         let thresholds: (i32, i32, i32) = gc.getattr("get_threshold")?.call0()?.extract()?;
         let get_count = gc.getattr("get_count")?;
-        // SAFETY: attached.
-        let enabled = unsafe { ffi::PyGC_Disable() } != 0;
         let last = pyo3::types::PyList::empty(py);
         let link = link_of(last.as_ptr());
         // SAFETY: a tracked object's links are live ones.
         let head = unsafe { (*link).next };
-        // SAFETY: as above.
-        let before = unsafe { (*head).previous };
-        let young = head.cast::<Generation>();
-        let counts = get_count.call0().and_then(|counts| counts.extract());
-        if enabled {
-            // SAFETY: attached.
-            unsafe { ffi::PyGC_Enable() };
-        }
-        let counts: (i32, i32, i32) = counts?;
         // Before anything else is read: a generation's head comes back to the last of its objects.
-        if head.is_null() || before != link {
+        // SAFETY: as above, unless it is null.
+        if head.is_null() || unsafe { (*head).previous } != link {
             return Ok(None);
         }
+        let young = head.cast::<Generation>();
+        let counts: (i32, i32, i32) = get_count.call0()?.extract()?;
         let [first, second, third] = [0, 1, 2].map(|age| {
             // SAFETY: a generation's head has two more after it; all three are the interpreter's.
             let place = unsafe { young.add(age) };
@@ -96,21 +92,10 @@ mod known {
     /// Whether objects go where they are meant to: a cycle that was moved outlives a young collection, and one that was
     /// not does not.
     fn moves(py: Python<'_>, young: &Youngest) -> PyResult<bool> {
-        // SAFETY: attached.
-        let enabled = unsafe { ffi::PyGC_Disable() } != 0;
-        let outcome = tried(py, young);
-        if enabled {
-            // SAFETY: attached.
-            unsafe { ffi::PyGC_Enable() };
-        }
-        outcome
-    }
-
-    fn tried(py: Python<'_>, young: &Youngest) -> PyResult<bool> {
         let moved = cycle(py)?;
         join(young);
         let stayed = cycle(py)?;
-        py.import("gc")?.getattr("collect")?.call1((0,))?;
+        collect_young(py)?;
         let (moved, stayed) = (moved.call0()?, stayed.call0()?);
         if moved.is_none() {
             return Ok(false);

@@ -13,6 +13,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
 use super::api;
+use super::buffers::references;
 use super::hash::{self, Hasher};
 use super::ints::{self, Ints};
 use super::pages::{LARGE, advise_large};
@@ -40,6 +41,7 @@ const ACCOUNTED: bool = cfg!(any(
 
 /// The headers of new objects, where they have passed their test.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // ways, each open or closed by itself
 pub struct Layout {
     /// Whether ways may be open at all.
     open: bool,
@@ -58,7 +60,7 @@ pub struct Layout {
     /// The tables of dicts, where they can be filled.
     pub tables: Option<Tables>,
     /// Whether sets can be filled.
-    pub sets: Option<()>,
+    pub sets: bool,
     /// What the hashes of strings are computed with.
     pub hasher: Option<Hasher>,
     /// Whether the processor can read UTF-8 in vectors, which has nothing to do with objects.
@@ -79,7 +81,7 @@ const CLOSED: Layout = Layout {
     characters: [None; CHARACTERS],
     dicts: false,
     tables: None,
-    sets: None,
+    sets: false,
     hasher: None,
     vectors: false,
     #[cfg(Py_3_13)]
@@ -125,7 +127,7 @@ pub fn ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 19]> {
         ("characters", layout.characters.iter().all(Option::is_some)),
         ("dicts", layout.dicts),
         ("tables", layout.tables.is_some()),
-        ("sets", layout.sets.is_some()),
+        ("sets", layout.sets),
         ("hashes", layout.hasher.is_some()),
         ("calendar", super::calendar::learn_calendar(py)?),
         ("decimals", super::decimals::learn_decimals(py)?),
@@ -255,7 +257,7 @@ fn prove(py: Python<'_>, found: &mut Layout) -> PyResult<()> {
     if found.dicts {
         found.tables = super::table::learn(py)?;
     }
-    found.sets = super::sets::found_as_expected(py)?.then_some(());
+    found.sets = super::sets::found_as_expected(py)?;
     Ok(())
 }
 
@@ -274,21 +276,21 @@ pub fn all_same<T>(
     Ok(true)
 }
 
-/// Whether two objects answer alike.
+/// Whether two objects have the same type, hash and number of references, and [`answer_alike`].
 pub(super) fn same(py: Python<'_>, ours: &Value, theirs: &Value) -> PyResult<bool> {
-    let size_of = py.import("sys")?.getattr("getsizeof")?;
-    let (left, right) = (ours.bound(py), theirs.bound(py));
-    Ok(left.get_type().is(right.get_type())
+    let (ours, theirs) = (ours.bound(py), theirs.bound(py));
+    Ok(ours.get_type().is(theirs.get_type())
         && references(ours) == references(theirs)
-        && left.hash()? == right.hash()?
-        && left.eq(right)?
-        && left.repr()?.to_cow()? == right.repr()?.to_cow()?
-        && size_of.call1((left,))?.eq(size_of.call1((right,))?)?)
+        && ours.hash()? == theirs.hash()?
+        && answer_alike(ours, theirs)?)
 }
 
-fn references(object: &Value) -> isize {
-    // SAFETY: a live object.
-    unsafe { ffi::Py_REFCNT(object.object) }
+/// Whether two objects are equal, written alike and of one size.
+pub(super) fn answer_alike(ours: &Bound<'_, PyAny>, theirs: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let size_of = ours.py().import("sys")?.getattr("getsizeof")?;
+    Ok(ours.eq(theirs)?
+        && ours.repr()?.to_cow()? == theirs.repr()?.to_cow()?
+        && size_of.call1((ours,))?.eq(size_of.call1((theirs,))?)?)
 }
 
 /// The first words of an object that was made just now.

@@ -55,7 +55,10 @@ pub use instances::*;
 pub use ints::{int, long, quick_int};
 pub use layout::{heed_tracer, knows_dicts, learn, ways};
 pub use namespaces::{is_namespace, namespace, namespace_dict};
-pub use numpy::{Layout, knows_numpy, numpy_dtype, numpy_filled, numpy_over, numpy_unfilled};
+pub use numpy::{
+    Layout, knows_numpy, numpy_copy, numpy_dtype, numpy_filled, numpy_over, numpy_scalar,
+    numpy_unfilled,
+};
 pub use ordered::{is_ordered, is_ordered_class, link, ordered_dict, ordered_set, takes_template};
 pub use pages::Arenas;
 pub use paths::{Flavour, path};

@@ -1,4 +1,4 @@
-//! numpy's arrays and dtypes, by the C API that numpy hands to other extensions.
+//! numpy's arrays, scalars and dtypes, by the C API that numpy hands to other extensions.
 //!
 //! The table of that API is taken from the module that is there, never imported, and only where it is of a version that
 //! is known. Everything made here is compared with what numpy makes of the same pickle, once; where one differs, or the
@@ -22,6 +22,7 @@ use crate::policy::numpy::{MAX_DIMENSIONS, Numeric};
 /// Slots of the table, the same in all versions of numpy 1 and 2.
 const VERSION: usize = 0;
 const ARRAY_TYPE: usize = 2;
+const SCALAR: usize = 60;
 const NEW_FROM_DESCR: usize = 94;
 const DESCR_NEW: usize = 95;
 const SET_BASE_OBJECT: usize = 282;
@@ -48,6 +49,7 @@ type NewFromDescr = unsafe extern "C" fn(
 ) -> *mut PyObject;
 
 type DescrNew = unsafe extern "C" fn(*mut PyObject) -> *mut PyObject;
+type Scalar = unsafe extern "C" fn(*mut c_void, *mut PyObject, *mut PyObject) -> *mut PyObject;
 type SetBaseObject = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> c_int;
 /// What a slot of the table holds.
 type Slot = *const c_void;
@@ -56,6 +58,7 @@ type Slot = *const c_void;
 #[derive(Clone, Copy)]
 struct Api {
     array: *mut PyTypeObject,
+    scalar: Scalar,
     new_from_descr: NewFromDescr,
     descr_new: DescrNew,
     set_base_object: SetBaseObject,
@@ -66,6 +69,18 @@ struct Api {
 }
 
 static FOUND: Late<Api> = Late::new();
+
+/// How an array begins, which numpy's own headers have in every extension.
+#[repr(C)]
+struct Fields {
+    head: PyObject,
+    data: *mut u8,
+    dimensions: c_int,
+    sides: *mut isize,
+    strides: *mut isize,
+    base: *mut PyObject,
+    dtype: *mut PyObject,
+}
 
 /// How the items of an array lie in its buffer.
 pub struct Layout<'a> {
@@ -135,6 +150,14 @@ pub fn numpy_over(
     api.over(py, held, dtype.object, layout).map(Some)
 }
 
+/// `scalar(dtype, bytes)` of a dtype of numbers and just the bytes that it takes, where the way is open.
+pub fn numpy_scalar(py: Python<'_>, dtype: &Value, bytes: &[u8]) -> Make {
+    match FOUND.get() {
+        Some(api) => api.scalar(py, dtype.object, bytes),
+        None => Ok(Value::HOLE),
+    }
+}
+
 /// The table of the module that is there; nothing is imported.
 fn table(py: Python<'_>) -> PyResult<Option<*const *const c_void>> {
     let modules = py.import("sys")?.getattr("modules")?;
@@ -200,6 +223,8 @@ impl Api {
         }
         let bytes = make.call1(("i1",))?.into_ptr();
         // SAFETY: the functions that these slots have held in all versions of these numbers.
+        let scalar = unsafe { std::mem::transmute::<Slot, Scalar>(slot(SCALAR)) };
+        // SAFETY: as above.
         let new_from_descr =
             unsafe { std::mem::transmute::<Slot, NewFromDescr>(slot(NEW_FROM_DESCR)) };
         // SAFETY: as above.
@@ -209,6 +234,7 @@ impl Api {
             unsafe { std::mem::transmute::<Slot, SetBaseObject>(slot(SET_BASE_OBJECT)) };
         Ok(Some(Self {
             array: array.into_ptr().cast(),
+            scalar,
             new_from_descr,
             descr_new,
             set_base_object,
@@ -227,6 +253,13 @@ impl Api {
         // SAFETY: a dtype of numpy's own, kept for good.
         let copy = unsafe { (self.descr_new)(known) };
         made(py, copy, 0)
+    }
+
+    fn scalar(&self, py: Python<'_>, dtype: *mut PyObject, bytes: &[u8]) -> Make {
+        let data = bytes.as_ptr().cast_mut().cast();
+        // SAFETY: a live dtype, as many bytes as an item of it takes, which are copied, and no array that has them.
+        let scalar = unsafe { (self.scalar)(data, dtype, ptr::null_mut()) };
+        made(py, scalar, 0)
     }
 
     /// An array; where `data` is null, over memory of its own.
@@ -325,10 +358,14 @@ fn permuted(
 }
 
 /// An exact `ndarray` with the state `(1, shape, dtype, fortran, bytes)`, as numpy fills it: small ones have memory of
-/// their own, large ones keep the bytes object as their base. The dtype is not swapped. `None` where numpy must be called.
+/// their own, large ones keep the bytes object as their base. The dtype is not swapped. `None` where numpy must be
+/// called.
+///
+/// A small one of records is made of items without fields, and becomes one of records then: numpy goes through all
+/// fields before it makes an array, which takes as long as the rest. `blank`: the dtype of such items, of the same size.
 pub fn numpy_filled(
     py: Python<'_>,
-    dtype: &Value,
+    (dtype, blank): (&Value, Option<&Value>),
     layout: &Layout<'_>,
     bytes: &Value,
 ) -> PyResult<Option<Value>> {
@@ -339,7 +376,17 @@ pub fn numpy_filled(
     if bytes.as_bytes().is_empty() {
         return Ok(None);
     }
-    api.filled(py, dtype.object, layout, bytes).map(Some)
+    let blank = blank.map_or(dtype.object, |blank| blank.object);
+    api.filled(py, (dtype.object, blank), layout, bytes)
+        .map(Some)
+}
+
+/// A copy of numpy's dtype as it is now; `None` where the way is closed.
+pub fn numpy_copy(py: Python<'_>, dtype: &Value) -> PyResult<Option<Value>> {
+    let Some(api) = api(py)? else { return Ok(None) };
+    // SAFETY: a live dtype.
+    let copy = unsafe { (api.descr_new)(dtype.object) };
+    made(py, copy, 0).map(Some)
 }
 
 impl Api {
@@ -347,7 +394,7 @@ impl Api {
     fn filled(
         &self,
         py: Python<'_>,
-        dtype: *mut PyObject,
+        (dtype, blank): (*mut PyObject, *mut PyObject),
         layout: &Layout<'_>,
         bytes: &Bound<'_, PyBytes>,
     ) -> Make {
@@ -359,13 +406,22 @@ impl Api {
         }
         let order = if layout.fortran { F_CONTIGUOUS } else { 0 };
         let none = ptr::null_mut();
-        let array = self.new_array(py, dtype, layout.sides, ptr::null(), none, order)?;
-        // SAFETY: numpy's arrays begin with the address of their items, which its own headers have in every extension.
-        let place = unsafe { array.object.add(1) }.cast::<*mut u8>();
-        // SAFETY: as above.
-        let room = unsafe { place.read() };
+        let array = self.new_array(py, blank, layout.sides, ptr::null(), none, order)?;
+        let fields = array.object.cast::<Fields>();
+        // SAFETY: a new array.
+        let room = unsafe { (*fields).data };
         // SAFETY: the shape takes as many bytes, and nobody else has seen the array.
         unsafe { ptr::copy_nonoverlapping(data.as_ptr(), room, data.len()) };
+        if dtype != blank {
+            // SAFETY: a live dtype, of which the array takes over a reference.
+            unsafe { ffi::Py_INCREF(dtype) };
+            // SAFETY: a new array.
+            let place = unsafe { &raw mut (*fields).dtype };
+            // SAFETY: as numpy's own `__setstate__` does; items of the same size, and of bytes alone.
+            let former = unsafe { place.replace(dtype) };
+            // SAFETY: the reference that the array had.
+            unsafe { ffi::Py_DECREF(former) };
+        }
         Ok(array)
     }
 }

@@ -12,7 +12,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
 use super::late::Late;
-use super::layout::no_memory;
+use super::layout::{answer_alike, no_memory};
 use super::template::{Template, table_of};
 use super::value::{Make, TRACKED, Value, made, raised};
 
@@ -226,7 +226,6 @@ fn is_linked(od: &Value, template: &Template) -> bool {
 
 /// Whether one made here behaves as the interpreter's own, whatever is done to both.
 fn serves(py: Python<'_>, ours: &Value, theirs: &Value) -> PyResult<bool> {
-    let size_of = py.import("sys")?.getattr("getsizeof")?;
     let reversed = py.import("builtins")?.getattr("reversed")?;
     let (ours, theirs) = (ours.bound(py), theirs.bound(py));
     let same = || -> PyResult<bool> {
@@ -235,11 +234,7 @@ fn serves(py: Python<'_>, ours: &Value, theirs: &Value) -> PyResult<bool> {
             keys.map(|key| key?.extract::<String>())
                 .collect::<PyResult<Vec<_>>>()
         };
-        let in_order = backwards(ours)? == backwards(theirs)?;
-        Ok(in_order
-            && ours.eq(theirs)?
-            && ours.repr()?.to_cow()? == theirs.repr()?.to_cow()?
-            && size_of.call1((ours,))?.eq(size_of.call1((theirs,))?)?)
+        Ok(backwards(ours)? == backwards(theirs)? && answer_alike(ours, theirs)?)
     };
     let before = same()?;
     for od in [ours, theirs] {

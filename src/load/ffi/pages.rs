@@ -15,6 +15,7 @@ pub const LARGE: usize = 4 << 20;
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64", not(Py_GIL_DISABLED)))]
 mod linux {
+    use std::cell::Cell;
     use std::ffi::{c_int, c_void};
     use std::ptr;
 
@@ -32,14 +33,17 @@ mod linux {
     /// Whether there are huge pages to be had, and for whom.
     const POLICY: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 
+    /// Who hands out arenas, of a size, with a context of their own.
+    type Alloc = extern "C" fn(context: *mut c_void, size: usize) -> *mut c_void;
+
     /// Where arenas come from, and what is left of the last block.
     struct Source {
         /// The interpreter's own.
         theirs: PyObjectArenaAllocator,
         /// The second half of the last block, or null.
-        half: std::cell::Cell<*mut c_void>,
+        half: Cell<*mut c_void>,
         /// The last block: the next one is asked for right below it.
-        last: std::cell::Cell<*mut c_void>,
+        last: Cell<*mut c_void>,
     }
 
     static SOURCE: Late<Source> = Late::new();
@@ -130,7 +134,7 @@ mod linux {
     }
 
     /// Has the interpreter ask somebody else for arenas; what it gives them back to stays.
-    fn install(source: &Source, alloc: Option<extern "C" fn(*mut c_void, usize) -> *mut c_void>) {
+    fn install(source: &Source, alloc: Option<Alloc>) {
         let mut allocator = PyObjectArenaAllocator {
             alloc,
             ..source.theirs
@@ -139,10 +143,7 @@ mod linux {
         unsafe { ffi::PyObject_SetArenaAllocator(&raw mut allocator) };
     }
 
-    fn same(
-        one: Option<extern "C" fn(*mut c_void, usize) -> *mut c_void>,
-        other: Option<extern "C" fn(*mut c_void, usize) -> *mut c_void>,
-    ) -> bool {
+    fn same(one: Option<Alloc>, other: Option<Alloc>) -> bool {
         one.map(|f| f as usize) == other.map(|f| f as usize)
     }
 
@@ -174,8 +175,8 @@ mod linux {
             Ok(
                 (gives_huge_pages() && is_interpreters(&theirs)).then(|| Source {
                     theirs,
-                    half: std::cell::Cell::new(ptr::null_mut()),
-                    last: std::cell::Cell::new(ptr::null_mut()),
+                    half: Cell::new(ptr::null_mut()),
+                    last: Cell::new(ptr::null_mut()),
                 }),
             )
         })

@@ -10,7 +10,7 @@ use std::ptr;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
-use super::layout::layout;
+use super::layout::{answer_alike, layout};
 use super::probing::{AHEAD, hash_of, prefetch};
 use super::value::{FREE_KEY, Make, Value};
 use crate::machine::hashing;
@@ -54,8 +54,8 @@ struct Set {
 /// comparison nor a larger table, nor another way to be hashed. Holes are left of them.
 #[inline(always)]
 pub fn set_take(set: &Value, items: &mut [Value]) -> usize {
-    match (layout().sets, items.first()) {
-        (Some(()), Some(item)) if item.is_free_key() => take(set, items),
+    match items.first() {
+        Some(item) if layout().sets && item.is_free_key() => take(set, items),
         _ => 0,
     }
 }
@@ -233,14 +233,7 @@ pub(super) fn found_as_expected(py: Python<'_>) -> PyResult<bool> {
 fn serves(py: Python<'_>, items: &[Value]) -> PyResult<bool> {
     let ours = [super::set(py)?, super::frozenset(py)?];
     let theirs = [super::set(py)?, super::frozenset(py)?];
-    let size_of = py.import("sys")?.getattr("getsizeof")?;
-    let same = |ours: &Value, theirs: &Value| -> PyResult<bool> {
-        let (ours, theirs) = (ours.bound(py), theirs.bound(py));
-        Ok(ours.eq(theirs)?
-            && ours.repr()?.to_cow()? == theirs.repr()?.to_cow()?
-            && size_of.call1((ours,))?.eq(size_of.call1((theirs,))?)?)
-    };
-    let mut all_same = true;
+    let mut all_alike = true;
     for (ours, theirs) in ours.iter().zip(&theirs) {
         for item in items {
             super::set_add(py, theirs, item)?;
@@ -254,15 +247,13 @@ fn serves(py: Python<'_>, items: &[Value]) -> PyResult<bool> {
             super::set_add(py, ours, item)?;
             rest = left;
         }
-        all_same &= same(ours, theirs)?;
+        all_alike &= answer_alike(ours.bound(py), theirs.bound(py))?;
     }
-    let [ours, _] = ours;
-    let [theirs, _] = theirs;
-    for set in [&ours, &theirs] {
-        set.bound(py).call_method0("pop")?;
-        set.bound(py).call_method1("add", ("another",))?;
-        set.bound(py)
-            .call_method1("discard", (&items[0].bound(py),))?;
+    let (ours, theirs) = (ours[0].bound(py), theirs[0].bound(py));
+    for set in [ours, theirs] {
+        set.call_method0("pop")?;
+        set.call_method1("add", ("another",))?;
+        set.call_method1("discard", (items[0].bound(py),))?;
     }
-    Ok(all_same && same(&ours, &theirs)?)
+    Ok(all_alike && answer_alike(ours, theirs)?)
 }

@@ -8,6 +8,7 @@
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 
+use super::layout::answer_alike;
 use super::probing::{ALL_STR, Keys};
 use super::table::copy_table;
 use super::value::{Survey, Value, raised};
@@ -214,18 +215,12 @@ fn serves(py: Python<'_>, template: &Template, mut pairs: Vec<Value>) -> PyResul
     if template.fits(&pairs).is_none() || !template.fill(py, &ours, &mut pairs, true)? {
         return Ok(false);
     }
-    let size_of = py.import("sys")?.getattr("getsizeof")?;
     let (ours, theirs) = (ours.bound(py), theirs.bound(py));
-    let same = |ours: &Bound<'_, PyAny>, theirs: &Bound<'_, PyAny>| -> PyResult<bool> {
-        Ok(ours.eq(theirs)?
-            && ours.repr()?.to_cow()? == theirs.repr()?.to_cow()?
-            && size_of.call1((ours,))?.eq(size_of.call1((theirs,))?)?)
-    };
-    let before = same(ours, theirs)?;
+    let before = answer_alike(ours, theirs)?;
     for dict in [ours, theirs] {
         dict.set_item("another", 1)?;
         dict.del_item("key 0")?;
         dict.set_item("key 1", 2)?;
     }
-    Ok(before && same(ours, theirs)?)
+    Ok(before && answer_alike(ours, theirs)?)
 }

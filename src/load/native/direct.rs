@@ -50,7 +50,7 @@ impl PyWorld<'_, '_> {
             return LONG;
         }
         let Some(native) = self.cache.called(id) else {
-            return self.unfilled_directly(budget, id, args, alone);
+            return self.numpy_directly(budget, id, args, alone);
         };
         // What needs no object of its own.
         match native {

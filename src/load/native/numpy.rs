@@ -1,10 +1,11 @@
-//! numpy's plain arrays: what the contracts of `policy::numpy` let through is made without inspection, for no code runs
-//! but numpy's own constructors, given what was recomputed and compared.
+//! numpy's plain arrays and scalars: what the contracts of `policy::numpy` let through is made without inspection, for no
+//! code runs but numpy's own constructors, given what was recomputed and compared.
 //!
 //! An entry counts as numpy's where its object is the very one that numpy has under that name. Where it is not, and for
 //! whatever is no plain array, numpy is called as any allowed library is. What an instance is known to be stands in
 //! [`Facts`]; values made here carry the entry of the function that made them, as the inspector sees them.
 
+mod records;
 mod state;
 
 use pyo3::prelude::*;
@@ -17,36 +18,62 @@ use super::super::{Fault, PyWorld};
 use crate::error::Kind;
 use crate::machine::memo::Memo;
 use crate::machine::world::Made;
-use crate::policy::numpy::{
-    Known, MAX_DIMENSIONS, Numeric, Numpy, Order, check_bools, check_length,
-};
+use crate::policy::numpy::{Dtype, Known, MAX_DIMENSIONS, Numpy, Order, check_bools, check_length};
 use crate::policy::{EntryId, Plan, Refusal};
 
 /// The dtypes that a load has made, by address. They are kept, so that no address comes again while the load runs.
 #[derive(Debug, Default)]
 pub struct Facts {
-    last: (usize, Option<Numeric>),
-    dtypes: AddressMap<(Numeric, Value)>,
+    last: (usize, Option<Dtype>),
+    dtypes: AddressMap<Kept>,
     /// The function and the class that make an array without state: a call of them was judged.
     makers: Option<(EntryId, EntryId)>,
     /// The entry whose arrays were given state: that was judged too.
     fills: Option<EntryId>,
+    /// The function of scalars: a call of it with a dtype that was made here and bytes was judged.
+    scalars: Option<EntryId>,
+}
+
+/// A dtype that was made.
+#[derive(Debug)]
+struct Kept {
+    dtype: Dtype,
+    object: Value,
+    /// For records, a dtype of items of the same size without fields.
+    blank: Option<Value>,
 }
 
 impl Facts {
     /// What that object is known to be.
     #[inline]
-    fn of(&self, address: usize) -> Option<Numeric> {
+    fn of(&self, address: usize) -> Option<Dtype> {
         if self.last.0 == address {
             return self.last.1;
         }
-        self.dtypes.get(&address).map(|(numeric, _)| *numeric)
+        self.dtypes.get(&address).map(|kept| kept.dtype)
     }
 
-    fn note(&mut self, dtype: &Value, numeric: Numeric) {
-        self.last = (dtype.address(), Some(numeric));
-        self.dtypes
-            .insert(dtype.address(), (numeric, dtype.share()));
+    /// The dtype of items of that size without fields.
+    #[inline]
+    fn blank_of(&self, dtype: Dtype, address: usize) -> Option<&Value> {
+        match dtype {
+            Dtype::Records { .. } => self.dtypes.get(&address)?.blank.as_ref(),
+            Dtype::Numbers { .. } | Dtype::Void(_) => None,
+        }
+    }
+
+    fn note(&mut self, object: &Value, dtype: Dtype) {
+        self.note_records(object, dtype, None);
+    }
+
+    fn note_records(&mut self, object: &Value, dtype: Dtype, blank: Option<Value>) {
+        self.last = (object.address(), Some(dtype));
+        let kept = Kept {
+            dtype,
+            object: object.share(),
+            blank,
+        };
+        self.dtypes.insert(object.address(), kept);
     }
 
     fn forget(&mut self, dtype: &Value) {
@@ -112,8 +139,8 @@ impl<'py> PyWorld<'_, 'py> {
             Tag::Fresh | Tag::Made | Tag::Plain => {}
             _ => return None,
         }
-        if let Some(numeric) = facts.of(value.address()) {
-            return Some(Known::Dtype(numeric));
+        if let Some(dtype) = facts.of(value.address()) {
+            return Some(Known::Dtype(dtype));
         }
         (value.tag() == Tag::Fresh && self.is_unfilled(value)).then_some(Known::Unfilled)
     }
@@ -134,12 +161,9 @@ impl<'py> PyWorld<'_, 'py> {
             if !dtype.get_type().is_subclass(class.bind(self.py))? {
                 continue;
             }
-            let code: String = dtype.getattr("str")?.extract()?;
-            if let Some(numeric) = Numeric::parse(&code)
-                && dtype.getattr("metadata")?.is_none()
-            {
+            if let Some(known) = records::ask(dtype)? {
                 let facts = self.desk.met.numpy.get_or_insert_default();
-                facts.note(value, numeric);
+                facts.note(value, known);
             }
         }
         Ok(())
@@ -194,16 +218,24 @@ impl<'py> PyWorld<'_, 'py> {
             [class, _, code] if code.is_bytes() => Some(EntryId(class.entry())),
             _ => None,
         };
+        // A contract in the policy tells instances from other values, and bytes from others, and no more of either.
+        let of_kind = matches!(args, [dtype, data] if is_instance(dtype) && data.is_bytes());
         let survey = self.settle(args)?;
         match plan {
-            Plan::Dtype(numeric) => {
-                let made = match ffi::numpy_dtype(self.py, numeric)? {
+            Plan::Dtype(dtype) => {
+                let numbers = dtype
+                    .numbers()
+                    .map(|numeric| ffi::numpy_dtype(self.py, numeric));
+                let made = match numbers.transpose()?.flatten() {
                     Some(made) => made,
                     None => self.call_own(&own, args, survey)?,
                 };
-                let made = self.own_value(made, id);
+                // Known by its address and not by its class: numpy makes others of that class, of what no contract has
+                // seen.
+                let mut made = made;
+                made.set_made(id.0, 0);
                 let facts = self.desk.met.numpy.get_or_insert_default();
-                facts.note(&made, numeric);
+                facts.note(&made, dtype);
                 Ok(made)
             }
             Plan::Unfilled => {
@@ -216,11 +248,13 @@ impl<'py> PyWorld<'_, 'py> {
                 Ok(self.own_value(made, id))
             }
             Plan::FromBuffer {
-                numeric,
+                dtype,
                 order,
                 bytes,
-            } => self.array_over(&own, (id, numeric, order, bytes), args, survey),
+            } => self.array_over(&own, (id, dtype, order, bytes), args, survey),
             Plan::Scalar => {
+                let facts = self.desk.met.numpy.get_or_insert_default();
+                facts.scalars = of_kind.then_some(id);
                 let made = self.call_own(&own, args, survey)?;
                 Ok(Value::plain(made.into_bound(self.py)))
             }
@@ -236,7 +270,14 @@ impl<'py> PyWorld<'_, 'py> {
         Ok(Value::plain(made))
     }
 
-    /// A value that was made through an entry.
+    /// The entry that a dtype at that address was made through here.
+    pub(in crate::load) fn entry_of_dtype(&self, address: usize) -> Option<EntryId> {
+        let facts = self.desk.met.numpy.as_deref()?;
+        let kept = facts.dtypes.get(&address)?;
+        Some(EntryId(kept.object.entry()))
+    }
+
+    /// An array that was made through an entry.
     fn own_value(&mut self, value: Value, id: EntryId) -> Value {
         let address = value.type_address();
         if self.entry_of_type(address).is_none() {
@@ -250,20 +291,17 @@ impl<'py> PyWorld<'_, 'py> {
     /// The shape in a tuple that its contract has seen.
     fn sides(&self, shape: &Value) -> Result<Sides, Fault> {
         let mut sides = [0; MAX_DIMENSIONS];
-        let shape = shape.bound(self.py).cast_exact::<PyTuple>();
-        let shape = shape.map_err(PyErr::from)?;
-        for (side, given) in sides.iter_mut().zip(shape.iter_borrowed()) {
-            *side = given.extract()?;
+        match ffi::sides_of(self.py, shape, &mut sides) {
+            Some(count) => Ok(Sides { sides, count }),
+            None => Err(Kind::Malformed("a shape that is none".into()).into()),
         }
-        let count = shape.len();
-        Ok(Sides { sides, count })
     }
 
     /// `_frombuffer`: a buffer of the stream, or one beside it, of which nobody has seen the length yet.
     fn array_over(
         &mut self,
         own: &Bound<'py, PyAny>,
-        (id, numeric, order, bytes): (EntryId, Numeric, Order, u64),
+        (id, known, order, bytes): (EntryId, Dtype, Order, u64),
         args: &mut [Value],
         survey: Survey,
     ) -> Made<Self> {
@@ -275,7 +313,7 @@ impl<'py> PyWorld<'_, 'py> {
         // The contract has seen what is in the stream, and neither length nor content of what lies beside it.
         let seen = held.is_plain() && data.tag() != Tag::External;
         let broken = check_length(held.bytes().len() as u64, bytes).and_then(|()| {
-            if numeric.is_bool() && !seen {
+            if known.is_bool() && !seen {
                 check_bools(held.bytes())
             } else {
                 Ok(())
@@ -292,7 +330,7 @@ impl<'py> PyWorld<'_, 'py> {
         };
         let layout = ffi::Layout {
             sides: sides.all(),
-            item: numeric.size(),
+            item: known.size(),
             fortran: order == Order::Fortran,
             axes: axes.as_ref().map(Sides::all),
         };
@@ -303,4 +341,9 @@ impl<'py> PyWorld<'_, 'py> {
         };
         Ok(self.own_value(made, id))
     }
+}
+
+/// Whether that is seen as an instance that the stream has made.
+fn is_instance(value: &Value) -> bool {
+    matches!(value.tag(), Tag::Made | Tag::Fresh)
 }

@@ -1,13 +1,15 @@
-//! Native contracts of numpy's plain arrays: dtypes of numbers, `ndarray`s of them, and their scalars.
+//! Native contracts of numpy's plain arrays: dtypes of numbers and of records of numbers, `ndarray`s of them, and the
+//! scalars of the former.
 //!
-//! numpy's own rebuild functions trust their input: a dtype takes any layout as its state, an array any number of
-//! bytes, and a false byte in an array of bools counts for what it is elsewhere. So what a pickle says of a plain array
-//! is recomputed and compared here, whoever builds it then. Where a policy grants these names, a stream that keeps to
-//! the contract is built without inspection; whatever is no plain array (objects, text, records, times, subclasses)
-//! goes to numpy as any call of an allowed function does.
+//! numpy's own rebuild functions are made for pickles that one trusts, as its documentation says of `numpy.load`. So what
+//! a pickle says of a plain array is recomputed and compared here, whoever builds it then. Where a policy grants these
+//! names, a stream that keeps to the contract is built without inspection; whatever is no plain array (objects, text,
+//! times, other records, subclasses) goes to numpy as any call of an allowed function does.
 
+mod dtype;
 mod numeric;
 
+pub use dtype::Dtype;
 pub use numeric::{MAX_DIMENSIONS, Numeric, check_bools, check_length, extent};
 
 use crate::policy::view::{Form, Look, View, describe_all};
@@ -74,8 +76,8 @@ impl Numpy {
 /// What is known of an instance that a stream has made under these contracts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Known {
-    /// A dtype of numbers.
-    Dtype(Numeric),
+    /// A dtype.
+    Dtype(Dtype),
     /// An exact `ndarray` that waits for its state.
     Unfilled,
 }
@@ -101,12 +103,12 @@ pub(in crate::policy) fn judge<L: Look>(
     attempt: Attempt<'_, L::Value>,
 ) -> Result<Plan, String> {
     match (which, attempt) {
-        (Numpy::Dtype, Attempt::Call(args)) => dtype(look, args),
+        (Numpy::Dtype, Attempt::Call(args)) => dtype::call(look, args),
         (Numpy::Reconstruct, Attempt::Call(args)) => reconstruct(policy, look, args),
         (Numpy::FromBuffer, Attempt::Call(args)) => from_buffer(look, args),
         (Numpy::Scalar, Attempt::Call(args)) => scalar(look, args),
         (_, Attempt::Build(object, state)) => match look.known(object) {
-            Some(Known::Dtype(numeric)) => dtype_state(look, numeric, state),
+            Some(Known::Dtype(known)) => dtype::state(look, known, state),
             Some(Known::Unfilled) => array_state(look, state),
             None => Ok(Plan::AsIs),
         },
@@ -131,59 +133,7 @@ fn wrong<L: Look>(expected: &str, look: &L, args: &[L::Value]) -> String {
     )
 }
 
-/// `dtype('f8', False, True)`. Without the copy it would be the one that everybody has, and BUILD would change that.
-fn dtype<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
-    let Some(View::Str(code)) = args.first().map(|code| look.view(code)) else {
-        return Ok(Plan::AsIs);
-    };
-    let Some(numeric) = Numeric::parse(code) else {
-        return Ok(Plan::AsIs);
-    };
-    match args {
-        [_, align, copy]
-            if truth(look.view(align)).is_some() && truth(look.view(copy)) == Some(true) =>
-        {
-            Ok(Plan::Dtype(numeric))
-        }
-        _ => Err(wrong(
-            "(code, False, True) for a dtype of numbers",
-            look,
-            args,
-        )),
-    }
-}
-
-/// `(3, '<', None, None, None, -1, -1, 0)`: an order, and no layout but the one that the code has. With metadata behind
-/// it, from version 4 on, it is numpy's to read.
-fn dtype_state<L: Look>(look: &L, numeric: Numeric, state: &L::Value) -> Result<Plan, String> {
-    const EXPECTED: &str = "its state must be (3, order, None, None, None, -1, -1, 0), as numpy writes it for a dtype of numbers";
-    let item = |index| look.item(state, index);
-    let is =
-        |index, expected: View<'_>| item(index).is_some_and(|value| look.view(&value) == expected);
-    match look.view(state) {
-        View::Tuple(9) if is(0, View::Int(4)) => return Ok(Plan::AsIs),
-        View::Tuple(8) => {}
-        _ => return Err(EXPECTED.into()),
-    }
-    let order = item(1).and_then(|order| match look.view(&order) {
-        View::Str(order) => match order.as_bytes() {
-            [order] => numeric.ordered(*order),
-            _ => None,
-        },
-        _ => None,
-    });
-    let plain = is(0, View::Int(3))
-        && (2..5).all(|index| is(index, View::None))
-        && (5..7).all(|index| is(index, View::Int(-1)))
-        && is(7, View::Int(0));
-    match order {
-        Some(numeric) if plain => Ok(Plan::DtypeState(numeric)),
-        _ => Err(EXPECTED.into()),
-    }
-}
-
-/// `_reconstruct(ndarray, (0,), b'b')`. Other arguments would give an array of whatever was in memory; a subclass is
-/// numpy's to make.
+/// `_reconstruct(ndarray, (0,), b'b')`, as numpy writes it of every array; a subclass is numpy's to make.
 fn reconstruct<L: Look>(policy: &Policy, look: &L, args: &[L::Value]) -> Result<Plan, String> {
     let exact = args.first().is_some_and(|class| {
         matches!(look.view(class), View::Global(id)
@@ -201,6 +151,14 @@ fn reconstruct<L: Look>(policy: &Policy, look: &L, args: &[L::Value]) -> Result<
             Ok(Plan::Unfilled)
         }
         _ => Err(wrong("(ndarray, (0,), b'b')", look, args)),
+    }
+}
+
+/// The dtype that a value is, where its items are known.
+fn plain_dtype<L: Look>(look: &L, value: &L::Value) -> Option<Dtype> {
+    match look.known(value) {
+        Some(Known::Dtype(dtype)) if dtype.is_plain() => Some(dtype),
+        _ => None,
     }
 }
 
@@ -225,24 +183,24 @@ fn array_state<L: Look>(look: &L, state: &L::Value) -> Result<Plan, String> {
         return Err(EXPECTED.into());
     };
     let item = |index| look.item(state, index).ok_or(EXPECTED);
-    let Some(Known::Dtype(numeric)) = look.known(&item(2)?) else {
+    let Some(dtype) = plain_dtype(look, &item(2)?) else {
         return Ok(Plan::AsIs);
     };
     if look.view(&item(0)?) != View::Int(1) {
         return Err(EXPECTED.into());
     }
     let sides = item(1)?;
-    let needed = extent(shape(look, &sides).ok_or(EXPECTED)?, numeric.size())?;
+    let needed = extent(shape(look, &sides).ok_or(EXPECTED)?, dtype.size())?;
     truth(look.view(&item(3)?)).ok_or(EXPECTED)?;
     let data = item(4)?;
-    check_data(look, numeric, &data, needed, || EXPECTED.into())?;
+    check_data(look, dtype.is_bool(), &data, needed, || EXPECTED.into())?;
     Ok(Plan::ArrayState { bytes: needed })
 }
 
 /// As many bytes as an array takes, or a str of as many characters below 256; 0 and 1 alone, where they are bools.
 fn check_data<L: Look>(
     look: &L,
-    numeric: Numeric,
+    bools: bool,
     data: &L::Value,
     needed: u64,
     expected: impl Fn() -> String,
@@ -250,7 +208,7 @@ fn check_data<L: Look>(
     match look.view(data) {
         View::Bytes(bytes) => {
             check_length(bytes.len() as u64, needed)?;
-            if numeric.is_bool() {
+            if bools {
                 check_bools(bytes)?;
             }
             Ok(())
@@ -258,7 +216,7 @@ fn check_data<L: Look>(
         View::Str(text) if look.is_latin1(data) => {
             check_length(text.chars().count() as u64, needed)?;
             // What is below 2 is one byte of UTF-8, and nothing else is.
-            if numeric.is_bool() {
+            if bools {
                 check_bools(text.as_bytes())?;
             }
             Ok(())
@@ -270,8 +228,8 @@ fn check_data<L: Look>(
 /// `_frombuffer(bytes | bytearray | buffer, dtype, shape, 'C' | 'F')`, from numpy 2.3 on with a fifth argument that is
 /// None, or with `'K'` the order of the axes.
 fn from_buffer<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
-    const EXPECTED: &str = "(buffer, dtype, shape, 'C' | 'F', None?) | (buffer, dtype, shape, 'K', axes) for a dtype of numbers";
-    let Some(Known::Dtype(numeric)) = args.get(1).and_then(|dtype| look.known(dtype)) else {
+    const EXPECTED: &str = "(buffer, dtype, shape, 'C' | 'F', None?) | (buffer, dtype, shape, 'K', axes) for a dtype of numbers or of records of numbers";
+    let Some(dtype) = args.get(1).and_then(|dtype| plain_dtype(look, dtype)) else {
         return Ok(Plan::AsIs);
     };
     let wrong = || wrong(EXPECTED, look, args);
@@ -290,7 +248,7 @@ fn from_buffer<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
         }
         _ => return Err(wrong()),
     };
-    let needed = extent(shape(look, sides).ok_or_else(wrong)?, numeric.size())?;
+    let needed = extent(shape(look, sides).ok_or_else(wrong)?, dtype.size())?;
     let given = match look.view(data) {
         View::Bytes(bytes) => Some(bytes.len()),
         View::ByteArray(length) => Some(length),
@@ -301,13 +259,13 @@ fn from_buffer<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     if let Some(given) = given {
         check_length(given as u64, needed)?;
     }
-    if numeric.is_bool()
+    if dtype.is_bool()
         && let Some(bytes) = look.octets(data)
     {
         check_bools(bytes)?;
     }
     Ok(Plan::FromBuffer {
-        numeric,
+        dtype,
         order,
         bytes: needed,
     })
@@ -341,14 +299,15 @@ fn check_axes<L: Look>(look: &L, axes: &L::Value, sides: &L::Value) -> Result<()
 /// `scalar(dtype, bytes)`.
 fn scalar<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, String> {
     const EXPECTED: &str = "(dtype, bytes) for a dtype of numbers";
-    let Some(Known::Dtype(numeric)) = args.first().and_then(|dtype| look.known(dtype)) else {
+    let known = args.first().and_then(|dtype| plain_dtype(look, dtype));
+    let Some(numeric) = known.and_then(Dtype::numbers) else {
         return Ok(Plan::AsIs);
     };
     let expected = || wrong(EXPECTED, look, args);
     let [_, data] = args else {
         return Err(expected());
     };
-    check_data(look, numeric, data, numeric.size(), expected)?;
+    check_data(look, numeric.is_bool(), data, numeric.size(), expected)?;
     Ok(Plan::Scalar)
 }
 

@@ -1,5 +1,5 @@
 //! Whether what [`super`] makes is what numpy makes of the same pickle: asked once, of every dtype of numbers that there
-//! is, in many shapes, with memory of their own and without.
+//! is and of records of numbers, in many shapes, with memory of their own and without, and of scalars.
 
 use std::ptr;
 
@@ -20,6 +20,24 @@ impl Api {
                 return Ok(false);
             }
         }
+        self.serves_records(py)
+    }
+
+    /// Records without gaps, and records that align their fields.
+    fn serves_records(&self, py: Python<'_>) -> PyResult<bool> {
+        let numpy = py.import("sys")?.getattr("modules")?.get_item("numpy")?;
+        for aligned in [false, true] {
+            let fields = [("a", "i1"), ("b", "f8"), ("c", "c8")];
+            let dtype = numpy.getattr("dtype")?.call1((fields.to_vec(), aligned))?;
+            let size: usize = dtype.getattr("itemsize")?.extract()?;
+            let blank = Value::plain(numpy.getattr("dtype")?.call1((format!("V{size}"),))?);
+            let dtype = Value::plain(dtype);
+            for first in [&dtype, &blank] {
+                if !self.serves_arrays(py, &dtype, first)? {
+                    return Ok(false);
+                }
+            }
+        }
         Ok(true)
     }
 
@@ -31,8 +49,46 @@ impl Api {
         if !same_dtype(ours.bound(py), &theirs)? {
             return Ok(false);
         }
+        let swapped = theirs.call_method1("newbyteorder", ("S",))?;
+        for dtype in [ours.bound(py), &swapped] {
+            if !self.serves_scalar(py, dtype, numeric)? {
+                return Ok(false);
+            }
+        }
+        self.serves_arrays(py, &ours, &ours)
+    }
+
+    /// As `scalar`.
+    fn serves_scalar(
+        &self,
+        py: Python<'_>,
+        dtype: &Bound<'_, PyAny>,
+        numeric: Numeric,
+    ) -> PyResult<bool> {
+        let modules = py.import("sys")?.getattr("modules")?;
+        let modules = modules.cast::<PyDict>()?;
+        let module = match modules.get_item("numpy._core.multiarray")? {
+            Some(module) => module,
+            None => modules.as_any().get_item("numpy.core.multiarray")?,
+        };
+        let bytes = vec![1; usize::try_from(numeric.size()).unwrap_or_default()];
+        let bytes = PyBytes::new(py, &bytes);
+        let ours = self.scalar(py, dtype.as_ptr(), bytes.as_bytes())?;
+        let theirs = module.call_method1("scalar", (dtype, &bytes))?;
+        let ours = ours.bound(py);
+        Ok(ours.get_type().is(theirs.get_type())
+            && references(ours) == references(&theirs)
+            && ours.getattr("dtype")?.eq(theirs.getattr("dtype")?)?
+            && ours
+                .call_method0("tobytes")?
+                .eq(theirs.call_method0("tobytes")?)?)
+    }
+
+    /// As `_reconstruct` and BUILD, of arrays that are first made of items without fields, and as `_frombuffer`.
+    fn serves_arrays(&self, py: Python<'_>, dtype: &Value, blank: &Value) -> PyResult<bool> {
+        let numpy = py.import("sys")?.getattr("modules")?.get_item("numpy")?;
         let array = numpy.getattr("ndarray")?;
-        let item = usize::try_from(numeric.size()).unwrap_or(1);
+        let item: usize = dtype.bound(py).getattr("itemsize")?.extract()?;
         let large = (COPIED / item + 1).cast_signed();
         let few = (COPIED / item).cast_signed();
         let shapes: [&[isize]; 7] = [&[], &[0], &[3], &[2, 3], &[2, 0, 3], &[few], &[2, large]];
@@ -41,29 +97,28 @@ impl Api {
             let bytes = PyBytes::new(py, &vec![1; items * item]);
             let sides = PyTuple::new(py, shape)?;
             for fortran in [false, true] {
-                // As `_reconstruct` and BUILD.
                 let theirs = array.call1(((0,), "b"))?;
                 let unfilled =
                     self.new_array(py, self.bytes, &[0], ptr::null(), ptr::null_mut(), 0)?;
-                let state = (1, &sides, ours.bound(py), fortran, &bytes);
+                let state = (1, &sides, dtype.bound(py), fortran, &bytes);
                 if !same_array(py, unfilled.bound(py), &theirs, "NoneType")? {
                     return Ok(false);
                 }
                 theirs.call_method1("__setstate__", (state,))?;
                 let layout = Layout {
                     sides: shape,
-                    item: numeric.size(),
+                    item: item as u64,
                     fortran,
                     axes: None,
                 };
                 if items > 0 {
-                    let filled = self.filled(py, ours.object, &layout, &bytes)?;
+                    let filled = self.filled(py, (dtype.object, blank.object), &layout, &bytes)?;
                     let base = theirs.getattr("base")?.get_type().name()?;
                     if !same_array(py, filled.bound(py), &theirs, &base.to_cow()?)? {
                         return Ok(false);
                     }
                 }
-                if !self.serves_buffers(py, &ours, shape, fortran, &bytes)? {
+                if !self.serves_buffers(py, dtype, shape, fortran, &bytes)? {
                     return Ok(false);
                 }
             }

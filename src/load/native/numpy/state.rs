@@ -7,11 +7,11 @@ use pyo3::prelude::*;
 
 use super::super::super::ffi::{self, Survey, Tag, Value};
 use super::super::super::{Fault, PyWorld};
-use super::OWN;
+use super::{OWN, is_instance, records};
 use crate::error::Kind;
 use crate::machine::budget::{Budget, size};
 use crate::machine::world::{Done, Made};
-use crate::policy::numpy::{Known, MAX_DIMENSIONS, Numeric, check_bools, extent};
+use crate::policy::numpy::{Dtype, Known, MAX_DIMENSIONS, check_bools, extent};
 use crate::policy::{Attempt, EntryId, Plan};
 
 impl PyWorld<'_, '_> {
@@ -44,8 +44,8 @@ impl PyWorld<'_, '_> {
         budget.memory(plan.reads())?;
         let depth = Survey::of(std::slice::from_ref(state)).depth() + 1;
         budget.depth(depth)?;
-        if let Plan::DtypeState(numeric) = plan {
-            self.order_dtype(object, numeric, state)?;
+        if let Plan::DtypeState(dtype) = plan {
+            self.settle_dtype(object, dtype, state)?;
         } else {
             self.set_numpys(object, state)?;
         }
@@ -54,37 +54,76 @@ impl PyWorld<'_, '_> {
         Ok(true)
     }
 
-    /// `_reconstruct(ndarray, (0,), b'b')` where the array can wait for its state: nothing reaches it before BUILD, so it
-    /// is made then. A hole: the long way, which such a call has gone before.
+    /// The calls that an array or a scalar begins with, in one step. A hole: the long way, which such a call has gone
+    /// before.
     #[inline(never)]
-    pub(in crate::load) fn unfilled_directly(
+    pub(in crate::load) fn numpy_directly(
         &mut self,
         budget: &mut Budget,
         id: EntryId,
         args: &[Value],
         alone: impl Fn() -> bool,
     ) -> Made<Self> {
-        let Some(makers) = self
-            .desk
-            .met
-            .numpy
-            .as_deref()
-            .and_then(|facts| facts.makers)
-        else {
+        let Some(facts) = self.desk.met.numpy.as_deref() else {
             return Ok(Value::HOLE);
         };
-        let [class, shape, code] = args else {
+        match args {
+            [dtype, data] if facts.scalars == Some(id) => {
+                self.scalar_directly(budget, id, dtype, data, args)
+            }
+            [class, shape, code] if facts.makers == Some((id, EntryId(class.entry()))) => {
+                let makes = class.tag() == Tag::Global
+                    && ffi::is_one_zero(self.py, shape)
+                    && ffi::is_bytes_b(code)
+                    && ffi::knows_numpy();
+                if makes && alone() {
+                    return self.unfilled_directly(budget, id, args);
+                }
+                Ok(Value::HOLE)
+            }
+            _ => Ok(Value::HOLE),
+        }
+    }
+
+    /// `scalar(dtype, bytes)` of numbers.
+    fn scalar_directly(
+        &mut self,
+        budget: &mut Budget,
+        id: EntryId,
+        dtype: &Value,
+        data: &Value,
+        args: &[Value],
+    ) -> Made<Self> {
+        let known = match self.known_of(dtype) {
+            Some(Known::Dtype(known)) if is_instance(dtype) => known.numbers(),
+            _ => None,
+        };
+        let (Some(numeric), Some(bytes)) = (known, ffi::exact_bytes(data)) else {
             return Ok(Value::HOLE);
         };
-        if makers != (id, EntryId(class.entry()))
-            || class.tag() != Tag::Global
-            || !ffi::is_one_zero(self.py, shape)
-            || !ffi::is_bytes_b(code)
-            || !ffi::knows_numpy()
-            || !alone()
-        {
+        let fits = bytes.len() as u64 == numeric.size()
+            && (!numeric.is_bool() || check_bools(bytes).is_ok());
+        if !fits || !ffi::knows_numpy() {
             return Ok(Value::HOLE);
         }
+        self.charge_arguments(budget, id, args)?;
+        let depth = Survey::of(args).depth() + 1;
+        budget.depth(depth)?;
+        budget.memory(self.policy.entry(id).extra_memory())?;
+        let made = ffi::numpy_scalar(self.py, dtype, bytes);
+        let mut made = made.map_err(|error| self.bad_value(error))?;
+        made.set_depth(depth);
+        Ok(made)
+    }
+
+    /// `_reconstruct(ndarray, (0,), b'b')` where the array can wait for its state: nothing reaches it before BUILD, so it
+    /// is made then.
+    fn unfilled_directly(
+        &mut self,
+        budget: &mut Budget,
+        id: EntryId,
+        args: &[Value],
+    ) -> Made<Self> {
         self.charge_arguments(budget, id, args)?;
         let depth = Survey::of(args.get(1..).unwrap_or_default()).depth() + 1;
         budget.depth(depth)?;
@@ -146,15 +185,14 @@ impl PyWorld<'_, '_> {
         if object.has_object() || facts.fills != Some(id) {
             return Ok(false);
         }
-        if facts.of(dtype.address()).is_none() {
-            // No dtype of numbers: the contract leaves it to numpy.
+        let Some(known) = facts.of(dtype.address()).filter(|known| known.is_plain()) else {
+            // Neither numbers nor records of them: the contract leaves it to numpy.
             self.make_unfilled(object)?;
             self.hand_over(object)?;
             return Ok(false);
-        }
+        };
         let mut sides = [0; MAX_DIMENSIONS];
-        let (Some(numeric), Some(1), Some(count), Some(fortran), Some(bytes)) = (
-            facts.of(dtype.address()),
+        let (Some(1), Some(count), Some(fortran), Some(bytes)) = (
             ffi::small_int(self.py, version),
             ffi::sides_of(self.py, shape, &mut sides),
             ffi::truth(fortran),
@@ -164,15 +202,15 @@ impl PyWorld<'_, '_> {
         };
         let sides = sides.get(..count).unwrap_or_default();
         let widened = sides.iter().map(|side| i64::try_from(*side).ok());
-        let fits = !numeric.is_swapped()
-            && extent(widened, numeric.size()) == Ok(bytes.len() as u64)
-            && (!numeric.is_bool() || check_bools(bytes).is_ok());
+        let fits = !known.is_swapped()
+            && extent(widened, known.size()) == Ok(bytes.len() as u64)
+            && (!known.is_bool() || check_bools(bytes).is_ok());
         if !fits || bytes.is_empty() || !ffi::knows_numpy() {
             return Ok(false);
         }
         let layout = ffi::Layout {
             sides,
-            item: numeric.size(),
+            item: known.size(),
             fortran,
             axes: None,
         };
@@ -181,7 +219,8 @@ impl PyWorld<'_, '_> {
         budget.memory(references + bytes.len() as u64)?;
         let depth = Survey::of(items).depth() + 2;
         budget.depth(depth)?;
-        let filled = ffi::numpy_filled(self.py, dtype, &layout, data);
+        let blank = facts.blank_of(known, dtype.address());
+        let filled = ffi::numpy_filled(self.py, (dtype, blank), &layout, data);
         let Some(mut filled) = filled.map_err(|error| self.bad_value(error))? else {
             return Ok(false);
         };
@@ -191,14 +230,27 @@ impl PyWorld<'_, '_> {
         Ok(true)
     }
 
-    /// A dtype has an order already, and mostly that one.
-    fn order_dtype(&mut self, object: &Value, numeric: Numeric, state: &Value) -> Done<Self> {
-        if self.known_of(object) == Some(Known::Dtype(numeric)) {
-            return Ok(());
+    /// BUILD of a dtype: one of numbers has an order already, and mostly that one.
+    fn settle_dtype(&mut self, object: &Value, dtype: Dtype, state: &Value) -> Done<Self> {
+        match (self.known_of(object), dtype) {
+            (Some(Known::Dtype(now)), Dtype::Numbers { numeric, .. })
+                if now.numbers() == Some(numeric) => {}
+            (_, Dtype::Records { .. }) => {
+                let blank = ffi::numpy_copy(self.py, object)?;
+                let state = records::own_fields(state.bound(self.py))?;
+                self.set_numpys(object, &Value::plain(state))?;
+                if !records::serves(object.bound(self.py), dtype)? {
+                    let other = "numpy has made another dtype of it than its state says";
+                    return Err(Kind::BadValue(other.into()).into());
+                }
+                let facts = self.desk.met.numpy.get_or_insert_default();
+                facts.note_records(object, dtype, blank);
+                return Ok(());
+            }
+            _ => self.set_numpys(object, state)?,
         }
-        self.set_numpys(object, state)?;
         let facts = self.desk.met.numpy.get_or_insert_default();
-        facts.note(object, numeric);
+        facts.note(object, dtype);
         Ok(())
     }
 

@@ -23,10 +23,8 @@ const NUMBERS: [(&str, u8, u8); 16] = [
     ("c32", b'c', 32),
 ];
 
-/// A dtype of numbers. A word, as is all that a plan holds: a plan is copied in words, and what was written as a byte
-/// and is read as part of one waits for the store (12 ns of every call, whatever its plan is).
+/// A kind of number, and the order of its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-#[repr(align(8))]
 pub struct Numeric {
     /// Its place among the numbers.
     at: u8,

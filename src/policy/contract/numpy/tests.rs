@@ -1,6 +1,6 @@
 //! Tests of `numpy.rs`: what holds, and every refusal.
 
-use super::{Known, MAX_DIMENSIONS, Numeric, Numpy, Order, extent};
+use super::{Dtype, Known, MAX_DIMENSIONS, Numeric, Numpy, Order, extent};
 use crate::policy::testing::{Tree, World, b, call, global, id, int, refuses, s, tuple};
 use crate::policy::{Attempt, Grant, Plan, Policy, PolicyBuilder, Rights};
 
@@ -11,7 +11,7 @@ const OVER: &str = "numpy._core.numeric:_frombuffer";
 const SCALAR: &str = "numpy._core.multiarray:scalar";
 
 /// The names as numpy 1 spells them: pickles of numpy 2 are looked up there too.
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let grant = || {
         let mut grant = Grant::of(Rights::ALL);
         grant.fields = crate::policy::Fields::Setstate;
@@ -28,10 +28,11 @@ fn policy() -> Policy {
 }
 
 fn dtype(p: &Policy, code: &str) -> Tree {
-    Tree::Known(id(p, DTYPE), Known::Dtype(Numeric::parse(code).unwrap()))
+    let dtype = Dtype::settled(Numeric::parse(code).unwrap());
+    Tree::Known(id(p, DTYPE), Known::Dtype(dtype))
 }
 
-fn build(p: &Policy, object: &Tree, state: &Tree) -> Result<Plan, String> {
+pub(super) fn build(p: &Policy, object: &Tree, state: &Tree) -> Result<Plan, String> {
     let attempt = Attempt::Build(object, state);
     let judged = p.judge(&World::default(), id(p, MAKE), attempt);
     judged.map_err(|refusal| {
@@ -78,89 +79,6 @@ fn test_extents_never_overflow() {
         assert!(of(sides, item).is_err(), "{sides:?} of {item}");
     }
     assert!(extent([None].into_iter(), 1).is_err());
-}
-
-#[test]
-fn test_dtypes() {
-    let p = policy();
-    let (yes, no) = (Tree::Bool(true), Tree::Bool(false));
-    for (align, copy) in [
-        (no.clone(), yes.clone()),
-        (int(0), int(1)),
-        (yes.clone(), yes.clone()),
-    ] {
-        let plan = call(&p, DTYPE, &[s("f8"), align, copy]);
-        assert_eq!(plan, Ok(Plan::Dtype(Numeric::parse("f8").unwrap())));
-    }
-    // What is no number is numpy's to read.
-    for code in ["O8", "V16", "U3", "float64"] {
-        assert_eq!(
-            call(&p, DTYPE, &[s(code), no.clone(), yes.clone()]),
-            Ok(Plan::AsIs)
-        );
-    }
-    refuses(
-        &p,
-        DTYPE,
-        &[
-            vec![s("f8")],
-            vec![s("f8"), no.clone()],
-            vec![s("f8"), no.clone(), no.clone()],
-            vec![s("f8"), no.clone(), Tree::None],
-            vec![s("f8"), int(2), yes.clone()],
-            vec![s("f8"), no, yes.clone(), yes],
-        ],
-    );
-}
-
-#[test]
-fn test_states_of_dtypes() {
-    let p = policy();
-    let state = |version, order: &str, size, flags| {
-        let none = || Tree::None;
-        tuple(&[
-            int(version),
-            s(order),
-            none(),
-            none(),
-            none(),
-            int(size),
-            int(-1),
-            int(flags),
-        ])
-    };
-    for (code, order, expected) in [("f8", "<", "<f8"), ("f8", ">", ">f8"), ("b1", "|", "b1")] {
-        let plan = build(&p, &dtype(&p, code), &state(3, order, -1, 0));
-        assert_eq!(
-            plan,
-            Ok(Plan::DtypeState(Numeric::parse(expected).unwrap()))
-        );
-    }
-    for broken in [
-        state(2, "<", -1, 0),
-        state(3, "|", -1, 0),
-        state(3, "=", -1, 0),
-        state(3, "<<", -1, 0),
-        state(3, "<", 8, 0),
-        state(3, "<", -1, 1),
-        tuple(&[]),
-        Tree::None,
-    ] {
-        assert!(build(&p, &dtype(&p, "f8"), &broken).is_err(), "{broken:?}");
-    }
-    // Metadata is numpy's to read.
-    let metadata = tuple(&[
-        int(4),
-        Tree::None,
-        Tree::None,
-        Tree::None,
-        Tree::None,
-        int(-1),
-        int(-1),
-        int(0),
-        Tree::None,
-    ]);
-    assert_eq!(build(&p, &dtype(&p, "f8"), &metadata), Ok(Plan::AsIs));
 }
 
 #[test]
@@ -213,6 +131,22 @@ fn test_states_of_arrays() {
     );
     assert!(build(&p, &unfilled, &state("u1", s("\u{ff}\u{80}"))).is_ok());
     assert!(build(&p, &unfilled, &state("b1", b(b"\0\x01"))).is_ok());
+    let of = |dtype| {
+        let kind = Tree::Known(id(&p, DTYPE), Known::Dtype(dtype));
+        let items = [
+            int(1),
+            tuple(&[int(2)]),
+            kind,
+            Tree::Bool(false),
+            b(b"0123456789"),
+        ];
+        build(&p, &unfilled, &tuple(&items))
+    };
+    let records = |size| of(Dtype::Records { fields: 1, size });
+    assert_eq!(records(5), Ok(Plan::ArrayState { bytes: 10 }));
+    assert!(records(4).is_err() && records(6).is_err());
+    // Of what its state has not said yet, nothing is known but its size.
+    assert_eq!(of(Dtype::Void(5)), Ok(Plan::AsIs));
     for broken in [
         state("u2", b(b"\0\0\0")),
         state("u2", b(b"\0\0\0\0\0")),
@@ -314,10 +248,13 @@ fn test_scalars() {
         call(&p, SCALAR, &[dtype(&p, "u2"), b(b"ab")]),
         Ok(Plan::Scalar)
     );
-    assert_eq!(
-        call(&p, SCALAR, &[Tree::Made(id(&p, DTYPE)), int(9)]),
-        Ok(Plan::AsIs)
-    );
+    let records = Known::Dtype(Dtype::Records { fields: 1, size: 2 });
+    for kind in [
+        Tree::Made(id(&p, DTYPE)),
+        Tree::Known(id(&p, DTYPE), records),
+    ] {
+        assert_eq!(call(&p, SCALAR, &[kind, int(9)]), Ok(Plan::AsIs));
+    }
     refuses(
         &p,
         SCALAR,
