@@ -6,9 +6,10 @@ use pyo3::prelude::*;
 use super::value::Value;
 
 /// The ways of [`super::ways`] that are the standard library's, by name.
-pub fn stock_ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 6]> {
+pub fn stock_ways(py: Python<'_>) -> PyResult<[(&'static str, bool); 7]> {
     Ok([
         ("arrays", super::arrays::learn_arrays(py)?),
+        ("defaults", super::defaults::learn_defaults(py)?),
         ("deques", super::deques::learn_deques(py)?),
         ("namespaces", super::namespaces::learn_namespaces(py)?),
         ("paths", super::paths::learn_paths(py)?),

@@ -151,9 +151,11 @@ impl PyWorld<'_, '_> {
         let Some(factory) = self.cache.get(self.py, factory) else {
             return LONG;
         };
+        let Some(value) = ffi::default_dict(self.py, class, &factory.object)? else {
+            return LONG;
+        };
         budget.depth(1)?;
-        let object = class.bind(self.py).call1((&factory.object,))?;
-        Ok(self.met(Value::plain(object), id, 1, 10))
+        Ok(self.met(value, id, 1, 10))
     }
 
     /// SETITEM(S) on what is no dict: a defaultdict is filled as one, anything else is judged and asked.
