@@ -41,6 +41,7 @@ from assembler import (
     TUPLE3,
     asm,
 )
+from children import printed
 from numpy_arrays import (
     NAMES,
     PLAIN,
@@ -405,3 +406,21 @@ def test_bytes_are_charged_each_time() -> None:
         with pytest.raises(picklist.LimitExceededError, match="max_memory"):
             safe_loads(data, policy=WHOLE, limits=picklist.Limits(max_memory=100_000_000))
     assert len(pickle.loads(data)) == 200
+
+
+DIRTY = """
+import sys
+import numpy
+import picklist
+from picklist import _picklist
+# What is freed here is what numpy is given next, with this in it.
+blocks = [bytes([int(sys.argv[1])]) * size for size in range(1, 5_000) for _ in range(8)]
+del blocks
+ways = _picklist._ways()
+print(ways["numpy"] == ways["ints"])
+"""
+
+
+@pytest.mark.parametrize("filling", [0, 7, 255])
+def test_what_was_in_memory_before_does_not_close_the_way(filling: int) -> None:
+    assert printed(DIRTY, filling) == "True\n"

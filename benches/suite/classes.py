@@ -28,6 +28,27 @@ class Point:
     z: float
 
 
+@dataclass(frozen=True)
+class Money:
+    """A frozen dataclass with a property."""
+
+    amount: int
+    currency: str
+
+    @property
+    def text(self) -> str:
+        """For people to read."""
+        return f"{self.amount / 100:.2f} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A frozen dataclass with slots: its state is a list."""
+
+    x: float
+    y: float
+
+
 class Edge(NamedTuple):
     """A named tuple."""
 
@@ -90,6 +111,16 @@ def mixed_classes(size: float) -> Any:
             colours[i % 3],
         )
         for i in range(count(size, 25_000))
+    ]
+
+
+@row("frozen dataclasses 100k", protocols=(5, 2), allow=lambda: [Money, Place])
+def frozen_dataclasses(size: float) -> Any:
+    """Two sorts of instances that refuse to be written to."""
+    return [
+        part
+        for i in range(count(size, 50_000))
+        for part in (Money(i * 7, "EUR"), Place(i * 0.5, i * 0.25))
     ]
 
 

@@ -52,6 +52,9 @@ impl<'py> PyWorld<'_, 'py> {
         {
             return self.set_quickly_from(budget, object, &state);
         }
+        if state.tag() == Tag::List && self.set_fields(budget, object, &state)? {
+            return Ok(());
+        }
         self.charge_state(budget, &state)?;
         if object.tag() == Tag::Fresh && self.build_uuid(budget, id, object, &state)? {
             return Ok(());
@@ -144,6 +147,12 @@ impl<'py> PyWorld<'_, 'py> {
         if let Some(setstate) = resolved.shape.setstate(&instance.get_type())? {
             setstate.call1((instance, state.bound(self.py)))?;
             return Ok(());
+        }
+        if resolved.shape.seen(&instance.get_type())?.guarded_setattr
+            && matches!(self.view(state), View::Tuple(2))
+        {
+            // A slot's value could be given to Python code.
+            self.ensure_checked()?;
         }
         self.set_attributes(instance, state.bound(self.py))
     }

@@ -10,7 +10,9 @@ use pyo3::types::{
     PyTuple, PyType,
 };
 
-use super::ways::{Latest, Seen, namedtuple_fields, owner};
+use super::ways::{
+    Latest, Seen, generated_setstate, has_stock_metaclass, namedtuple_fields, owner,
+};
 use crate::policy::{Contract, Fields, Grant, Rights};
 
 /// What the loader must know of an entry's object.
@@ -126,7 +128,7 @@ impl Shape {
             rights.insert(Rights::ITEMS);
         }
         let fields = match generated_setstate(class)? {
-            Some(count) => Fields::Values(count),
+            Some(names) => Fields::Values(names.len()),
             None if self.setstate == Setstate::Own => Fields::Setstate,
             None => state_fields(class)?,
         };
@@ -150,24 +152,6 @@ fn in_dispatch_table(class: &Bound<'_, PyType>) -> PyResult<bool> {
 
 fn contract(text: &str) -> Contract {
     Contract::parse(text).unwrap_or_else(|_| Contract::no_arguments())
-}
-
-/// The `__setstate__` that `dataclasses` generates for a frozen class with slots takes a list of its fields' values.
-fn generated_setstate(class: &Bound<'_, PyType>) -> PyResult<Option<usize>> {
-    let py = class.py();
-    let Some(generated) = py
-        .import("dataclasses")?
-        .getattr_opt("_dataclass_setstate")?
-    else {
-        return Ok(None);
-    };
-    match class.getattr_opt("__setstate__")? {
-        Some(setstate) if setstate.is(&generated) => {
-            let fields = py.import("dataclasses")?.call_method1("fields", (class,))?;
-            Ok(Some(fields.len()?))
-        }
-        _ => Ok(None),
-    }
 }
 
 /// How many values a namedtuple has, if `__new__` is the one that `collections` generated for `owner`.
@@ -344,10 +328,12 @@ const HOOKS: [&str; 10] = [
 /// Whether any Python code of the class's own can run.
 fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = class.py();
-    if !class.get_type().is(py.get_type::<PyType>()) || in_dispatch_table(class)? {
+    if !has_stock_metaclass(class)? || in_dispatch_table(class)? {
         return Ok(true);
     }
+    let is_exception = class.is_subclass_of::<PyBaseException>()?;
     let getset = py.import("types")?.getattr("GetSetDescriptorType")?;
+    let generated = generated_setstate(class)?.is_some();
     for base in class.mro() {
         let dict = base.getattr("__dict__")?;
         let heap = base.getattr("__flags__")?.extract::<u64>()? & (1 << 9) != 0;
@@ -361,7 +347,14 @@ fn runs_code(class: &Bound<'_, PyType>) -> PyResult<bool> {
             .cast::<PyType>()
             .is_ok_and(|base| namedtuple_fields(base).is_ok_and(|fields| fields.is_some()));
         for hook in HOOKS {
-            if genuine && hook == "__new__" {
+            let never_runs = match hook {
+                "__new__" => genuine,
+                // Attributes are set past it, slots only after the inspector has passed; an exception sets by it.
+                "__setattr__" => !is_exception,
+                "__setstate__" => generated,
+                _ => false,
+            };
+            if never_runs {
                 continue;
             }
             if let Ok(value) = dict.get_item(hook) {

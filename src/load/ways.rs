@@ -3,34 +3,51 @@
 //! Any attribute set on a class gives it another version, if only `copyreg`'s cache of slot names when an instance is
 //! pickled: what was found of it is found again, and kept until the next change.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::ffi::{self, Slots};
+use super::ffi;
 
 /// Quick ways to make and fill instances of a class without hooks of its own.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ways {
     /// `object.__new__` makes them.
     pub plain_new: bool,
-    /// Attributes may be set one by one: no descriptor is in their way.
-    pub attributes: bool,
-    /// Slots may be set one by one, through the class's own member descriptors.
-    pub slots: bool,
+    /// How their state may be set.
+    pub state: States,
     /// They are a namedtuple's, of so many fields.
     pub namedtuple: Option<usize>,
 }
 
+/// How the state of instances may be set quickly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum States {
+    /// Not at all.
+    #[default]
+    None,
+    /// Attributes one by one, into the `__dict__`.
+    Attributes,
+    /// Slots one by one, through the class's own member descriptors.
+    Slots,
+    /// Fields by their order: the `__setstate__` is the one that `dataclasses` writes for a frozen class with slots.
+    Fields,
+}
+
 /// A class as it was found.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// The quick ways that its instances allow.
     pub ways: Ways,
     /// It or a base has a `__setstate__` that is not `BaseException`'s.
     pub has_setstate: bool,
+    /// `setattr` on an instance may run Python code: a `__setattr__`, or a descriptor that is no slot.
+    pub guarded_setattr: bool,
+    /// The names at which such a descriptor stands.
+    pub guarded: Arc<BTreeSet<Box<str>>>,
     /// Its version then; 0 if the interpreter gives it none.
     pub version: u32,
 }
@@ -43,13 +60,14 @@ impl Latest {
     /// The class as it is now. 150 times as fast as to find it again, where it has not changed: a list of instances of
     /// two classes that were pickled after the policy met them took 15 times as long as `pickle` needs.
     pub fn look(&self, class: &Bound<'_, PyType>) -> PyResult<Seen> {
-        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.version != 0 && known.version == ffi::version_of_class(class) {
-            return Ok(known);
+            return Ok(known.clone());
         }
+        drop(known);
         // Not under the lock: a metaclass may be asked, and could load something itself.
         let seen = Seen::of(class)?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen.clone();
         Ok(seen)
     }
 }
@@ -61,17 +79,117 @@ impl Seen {
         let plain = owner
             .as_ref()
             .is_none_or(|owner| owner.is(py.get_type::<PyBaseException>()));
-        if class.get_type().is(py.get_type::<PyType>()) {
+        if has_stock_metaclass(class)? {
             // The interpreter gives a class its version when something is looked up in it; nothing has this name.
             class.getattr_opt(pyo3::intern!(py, "0"))?;
         }
         let slots = ffi::slots_of(class);
+        let found = Descriptors::of(class)?;
+        let state = if !slots.plain_getattr || !slots.plain_end || found.strange {
+            States::None
+        } else if !plain {
+            match generated_setstate(class)? {
+                Some(fields) if fields.iter().all(|name| !found.guarded.contains(&**name)) => {
+                    States::Fields
+                }
+                _ => States::None,
+            }
+        } else {
+            let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
+            match (has_dict, found.members) {
+                (true, false) => States::Attributes,
+                (false, true) if slots.plain_setattr => States::Slots,
+                _ => States::None,
+            }
+        };
+        let ways = Ways {
+            plain_new: slots.plain_new,
+            state,
+            namedtuple: namedtuple_fields(class)?,
+        };
         Ok(Self {
-            ways: ways(class, slots, plain)?,
+            ways,
             has_setstate: !plain,
+            guarded_setattr: !slots.plain_setattr || !found.guarded.is_empty(),
+            guarded: Arc::new(found.guarded),
             version: slots.version,
         })
     }
+}
+
+/// What stands in a class and its bases for attributes of instances to meet.
+#[derive(Debug, Default)]
+struct Descriptors {
+    /// Slots.
+    members: bool,
+    /// A `__dict__` or `__weakref__` that is not the interpreter's.
+    strange: bool,
+    /// Names of others that take part when an attribute is set.
+    guarded: BTreeSet<Box<str>>,
+}
+
+impl Descriptors {
+    fn of(class: &Bound<'_, PyType>) -> PyResult<Self> {
+        let py = class.py();
+        let types = py.import("types")?;
+        let member = types.getattr("MemberDescriptorType")?;
+        let getset = types.getattr("GetSetDescriptorType")?;
+        let object = py.get_type::<PyAny>();
+        let mut found = Self::default();
+        for base in class.mro() {
+            if base.is(&object) {
+                continue;
+            }
+            for entry in base
+                .getattr("__dict__")?
+                .call_method0("items")?
+                .try_iter()?
+            {
+                let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
+                let name = name.extract::<String>().unwrap_or_default();
+                if name == "__dict__" || name == "__weakref__" {
+                    found.strange |= !value.is_instance(&getset)?;
+                } else if value.is_instance(&member)? {
+                    found.members = true;
+                } else {
+                    let kind = value.get_type();
+                    if kind.hasattr("__set__")? || kind.hasattr("__delete__")? {
+                        found.guarded.insert(name.into_boxed_str());
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The names of the fields, where `__setstate__` is the one that `dataclasses` writes for a frozen class with slots: it
+/// takes a list of their values, and sets each by `object.__setattr__`.
+pub(super) fn generated_setstate(class: &Bound<'_, PyType>) -> PyResult<Option<Vec<String>>> {
+    let py = class.py();
+    let Some(generated) = py
+        .import("dataclasses")?
+        .getattr_opt("_dataclass_setstate")?
+    else {
+        return Ok(None);
+    };
+    match class.getattr_opt("__setstate__")? {
+        Some(setstate) if setstate.is(&generated) => {
+            let fields = py.import("dataclasses")?.call_method1("fields", (class,))?;
+            let names = fields
+                .try_iter()?
+                .map(|field| field?.getattr("name")?.extract());
+            Ok(Some(names.collect::<PyResult<_>>()?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether the class's own class is `type` or `ABCMeta`, which take no part in how instances are made and filled.
+pub(super) fn has_stock_metaclass(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let (py, meta) = (class.py(), class.get_type());
+    Ok(meta.is(py.get_type::<PyType>())
+        || meta.is(py.import("abc")?.getattr(pyo3::intern!(py, "ABCMeta"))?))
 }
 
 /// The class of the MRO whose own dict has a name.
@@ -85,47 +203,6 @@ pub(super) fn owner<'py>(
         }
     }
     Ok(None)
-}
-
-/// Which quick ways a class allows.
-fn ways(class: &Bound<'_, PyType>, slots: Slots, plain_setstate: bool) -> PyResult<Ways> {
-    if !slots.plain_attributes || !slots.plain_end || !plain_setstate {
-        return Ok(Ways::default());
-    }
-    let py = class.py();
-    let types = py.import("types")?;
-    let member = types.getattr("MemberDescriptorType")?;
-    let getset = types.getattr("GetSetDescriptorType")?;
-    let object = py.get_type::<PyAny>();
-    let (mut members, mut others) = (false, false);
-    for base in class.mro() {
-        if base.is(&object) {
-            continue;
-        }
-        for entry in base
-            .getattr("__dict__")?
-            .call_method0("items")?
-            .try_iter()?
-        {
-            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
-            let name = name.extract::<String>().unwrap_or_default();
-            if name == "__dict__" || name == "__weakref__" {
-                others |= !value.is_instance(&getset)?;
-            } else if value.is_instance(&member)? {
-                members = true;
-            } else {
-                let kind = value.get_type();
-                others |= kind.hasattr("__set__")? || kind.hasattr("__delete__")?;
-            }
-        }
-    }
-    let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
-    Ok(Ways {
-        plain_new: slots.plain_new,
-        attributes: has_dict && !members && !others,
-        slots: !has_dict && members && !others,
-        namedtuple: namedtuple_fields(class)?,
-    })
 }
 
 /// The number of fields of a genuine namedtuple: its `__new__` is the one that `collections.namedtuple` writes.

@@ -95,11 +95,14 @@ pub fn is_static_exception(class: &Bound<'_, PyAny>) -> bool {
 
 /// The slots that decide how instances may be made and filled.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a slot of its own")]
 pub struct Slots {
     /// `tp_new` is `object`'s.
     pub plain_new: bool,
-    /// `tp_getattro` and `tp_setattro` are `object`'s.
-    pub plain_attributes: bool,
+    /// `tp_getattro` is `object`'s.
+    pub plain_getattr: bool,
+    /// `tp_setattro` is `object`'s.
+    pub plain_setattr: bool,
     /// The class keeps no finalizer of its own.
     pub plain_end: bool,
     /// `tp_version_tag`.
@@ -114,9 +117,6 @@ pub fn slots_of(class: &Bound<'_, PyType>) -> Slots {
     let kind = unsafe { &*kind };
     // SAFETY: as above.
     let base = unsafe { &*base };
-    let same = |a: Option<ffi::setattrofunc>, b: ffi::setattrofunc| {
-        a.is_some_and(|a| ptr::fn_addr_eq(a, b))
-    };
     let new = match (kind.tp_new, base.tp_new) {
         (Some(a), Some(b)) => ptr::fn_addr_eq(a, b),
         _ => false,
@@ -124,13 +124,13 @@ pub fn slots_of(class: &Bound<'_, PyType>) -> Slots {
     let get = kind
         .tp_getattro
         .is_some_and(|get| ptr::fn_addr_eq(get, ffi::PyObject_GenericGetAttr as ffi::getattrofunc));
+    let set = kind
+        .tp_setattro
+        .is_some_and(|set| ptr::fn_addr_eq(set, ffi::PyObject_GenericSetAttr as ffi::setattrofunc));
     Slots {
         plain_new: new,
-        plain_attributes: get
-            && same(
-                kind.tp_setattro,
-                ffi::PyObject_GenericSetAttr as ffi::setattrofunc,
-            ),
+        plain_getattr: get,
+        plain_setattr: set,
         plain_end: kind.tp_finalize.is_none() && kind.tp_del.is_none(),
         version: kind.tp_version_tag,
     }

@@ -195,8 +195,9 @@ fn same_array(
     let flags = |array: &Bound<'_, PyAny>| -> PyResult<String> {
         Ok(array.getattr("flags")?.repr()?.to_cow()?.into_owned())
     };
+    // As they lie in memory: in another order, what is between the fields of records would not be copied.
     let bytes = |array: &Bound<'_, PyAny>| -> PyResult<Vec<u8>> {
-        array.call_method0("tobytes")?.extract()
+        array.call_method1("tobytes", ("A",))?.extract()
     };
     let size_of = py.import("sys")?.getattr("getsizeof")?;
     Ok(ours.get_type().is(theirs.get_type())
