@@ -187,6 +187,24 @@ def test_machine_formats(width: int) -> None:
             assert ours == theirs
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_an_array_of_text_refuses() -> None:
+    good = call("array.array", "u", ["a", "\U0001f600", "\0"])
+    for items_ in (["ab"], [""], ["\ud800"], [1], [b"a"], [None]):
+        with pytest.raises(picklist.ForbiddenCallError):
+            picklist.safe_loads(asm(PROTO(2), good * 6, call("array.array", "u", items_)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_text_beyond_the_last_character() -> None:
+    made = b"carray\n_array_reconstructor\n(carray\narray\n"
+    for data in (b"\0\0\x11\0", b"\xff" * 4, b"abc"):
+        program = asm(PROTO(4), made, literal("u"), b"K\x14", literal(data), b"tR")
+        for _ in range(2):
+            with pytest.raises(picklist.ForbiddenCallError):
+                picklist.safe_loads(program)
+
+
 def test_an_array_of_text_warns_as_the_module_does() -> None:
     data = asm(PROTO(2), call("array.array", "u", ["a"]))
     with warnings.catch_warnings(record=True) as caught:

@@ -2,7 +2,7 @@
 //!
 //! What a pickle holds of an array is its items as they lie in memory, or a list of them: both go there at once, without
 //! the module's constructor, which parses a format for each. The way is open only where arrays made here have been
-//! compared with the module's own. Text is left to it: from 3.13 on it warns of one of the two typecodes.
+//! compared with the module's own. From 3.13 on text is left to it: it warns of one of the two typecodes.
 
 use std::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use std::ptr;
@@ -17,8 +17,12 @@ use super::pages::{LARGE, advise_large};
 use super::stock::{alike, is_tracked};
 use super::value::{Make, TRACKED, Value, raised};
 
-/// Typecodes of numbers.
-const CODES: &[u8; 12] = b"bBhHiIlLqQfd";
+/// Typecodes of numbers, and of text of four bytes a character.
+const CODES: &[u8] = if cfg!(any(Py_3_13, windows)) {
+    b"bBhHiIlLqQfd"
+} else {
+    b"bBhHiIlLqQfdu"
+};
 
 /// What `CPython` 3.11 to 3.15 have in an array.
 #[repr(C)]
@@ -141,7 +145,8 @@ impl Layout {
             b'q' => fill::<i64>(place, list),
             b'Q' => fill::<u64>(place, list),
             b'f' => fill::<f32>(place, list),
-            _ => fill::<f64>(place, list),
+            b'd' => fill::<f64>(place, list),
+            _ => code.width == size_of::<char>() && fill::<char>(place, list),
         };
         Ok(fits.then_some(array))
     }
@@ -229,7 +234,17 @@ impl Layout {
             })
         };
         let numbers: Vec<i64> = (0..count).map(number).collect();
-        let list = PyList::new(py, &numbers)?;
+        let list = if typecode == b'u' {
+            let text = |number: &i64| {
+                u32::try_from(0x1f600 + number)
+                    .ok()
+                    .and_then(char::from_u32)
+            };
+            PyList::new(py, numbers.iter().map(text))?
+        } else {
+            PyList::new(py, &numbers)?
+        };
+        let one_more = list.get_item(0).ok();
         let theirs = Value::plain(class.call1((name, &list))?);
         let items = Value::plain(list.into_any());
         let Some(ours) = self.of_items(py, typecode, &items)? else {
@@ -249,7 +264,7 @@ impl Layout {
         }
         for array in [&ours, &theirs, &copied, &others] {
             for _ in 0..5 {
-                array.bound(py).call_method1("append", (7,))?;
+                array.bound(py).call_method1("append", (&one_more,))?;
             }
             array.bound(py).call_method1("extend", (array.bound(py),))?;
         }
@@ -325,6 +340,22 @@ macro_rules! whole {
 }
 
 whole!(i8, u8, i16, u16, i32, u32, i64, u64);
+
+impl Item for char {
+    #[inline(always)]
+    fn of(object: *mut PyObject) -> Option<Self> {
+        // SAFETY: a live object.
+        if unsafe { ffi::Py_TYPE(object) }.cast_const() != &raw const ffi::PyUnicode_Type {
+            return None;
+        }
+        // SAFETY: an exact str.
+        if unsafe { ffi::PyUnicode_GET_LENGTH(object) } != 1 {
+            return None;
+        }
+        // SAFETY: it has a character; a lone surrogate is none.
+        Self::from_u32(unsafe { ffi::PyUnicode_ReadChar(object, 0) })
+    }
+}
 
 impl Item for f64 {
     #[inline(always)]
