@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime
 import decimal
@@ -40,5 +41,22 @@ def ordered_dicts(size: float) -> Any:
     """Small ordered dicts."""
     return [
         collections.OrderedDict([("id", i), ("name", f"n{i}"), ("ok", True)])
+        for i in range(count(size, 50_000))
+    ]
+
+
+@row("deques 50k", protocols=(5, 2))
+def deques(size: float) -> Any:
+    """Short histories, half of them bounded."""
+    return [
+        collections.deque(range(i % 12), None if i % 2 else 16) for i in range(count(size, 50_000))
+    ]
+
+
+@row("arrays 50k", protocols=(5, 2))
+def arrays(size: float) -> Any:
+    """Small vectors, and as many counters."""
+    return [
+        array.array("d", [i, i / 3, -i]) if i % 2 else array.array("q", range(i % 9))
         for i in range(count(size, 50_000))
     ]

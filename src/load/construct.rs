@@ -266,7 +266,7 @@ impl<'py> PyWorld<'_, 'py> {
 
     /// What an allowed callable returned: an instance of a policy class may be built on, a plain value is one, anything
     /// else is somebody else's.
-    fn returned(&mut self, object: Bound<'py, PyAny>) -> Value {
+    pub(super) fn returned(&mut self, object: Bound<'py, PyAny>) -> Value {
         if let Some(id) = self.entry_of_type(object.get_type_ptr() as usize) {
             return self.made(object, id);
         }

@@ -93,12 +93,18 @@ impl PyWorld<'_, '_> {
         if depth > set.depth() {
             set.set_depth(depth);
         }
+        // A frozenset is whole then: with so few items, no more of them can have the same hash.
+        let few = set.tag() == Tag::Plain && items.len() as u64 <= Self::most_collisions(budget);
         let mut rest = items;
         while let taken = ffi::set_take(set, rest)
             && let Some((item, left)) = rest.get_mut(taken..).unwrap_or_default().split_first_mut()
         {
             if !item.is_free_key() {
-                self.price(budget, set, item)?;
+                if few {
+                    self.price_alone(budget, item)?;
+                } else {
+                    self.price(budget, set, item)?;
+                }
             }
             ffi::set_add(self.py, set, item).map_err(|error| self.unhashable(error))?;
             rest = left;
@@ -238,7 +244,7 @@ impl PyWorld<'_, '_> {
     }
 
     /// Whether an instance may be filled: only what this stream made, by its exact type's entry.
-    fn allow_filling(
+    pub(super) fn allow_filling(
         &mut self,
         target: &Value,
         attempt: Attempt<'static, Value>,

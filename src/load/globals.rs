@@ -13,6 +13,7 @@ use pyo3::types::{PyModule, PyType};
 
 use super::ffi::{Shelf, Tag, Value};
 use super::look::AddressMap;
+use super::native::exceptions::is_callable_builtin;
 use super::shape::Shape;
 use super::{Cause, Desk, Fault, PyWorld};
 use crate::error::Kind;
@@ -35,6 +36,10 @@ pub struct Cache {
     slots: Box<[PyOnceLock<Resolved>]>,
     /// The native kinds of what the policy lets be called: rights are written in it, and so they stay.
     called: Box<[Option<Native>]>,
+    /// Which of the entries are classes of `builtins` that may be called.
+    builtins: Box<[bool]>,
+    /// Which may stand as a value, whatever their objects are.
+    standing: Box<[bool]>,
     by_address: Mutex<AddressMap<EntryId>>,
     /// What the last load left for the next: a machine and a desk.
     spare: Shelf<Box<Spare>>,
@@ -55,6 +60,14 @@ impl Cache {
         Self {
             slots: policy.entries().map(|_| PyOnceLock::new()).collect(),
             called: policy.entries().map(|(id, _)| policy.called(id)).collect(),
+            builtins: policy
+                .entries()
+                .map(|(_, entry)| is_callable_builtin(policy, entry))
+                .collect(),
+            standing: policy
+                .entries()
+                .map(|(id, entry)| entry.grant().is_some() && policy.may_stand(id).is_ok())
+                .collect(),
             by_address: Mutex::default(),
             spare: Shelf::default(),
         }
@@ -76,6 +89,21 @@ impl Cache {
     #[inline(always)]
     pub fn called(&self, id: EntryId) -> Option<Native> {
         self.called.get(id.0 as usize).copied().flatten()
+    }
+
+    /// The object of an entry, where it may stand as a value and was resolved before.
+    #[inline]
+    fn standing(&self, py: Python<'_>, id: EntryId) -> Option<&Py<PyAny>> {
+        let stands = self.standing.get(id.0 as usize).is_some_and(|is| *is);
+        self.get(py, id)
+            .filter(|_| stands)
+            .map(|resolved| &resolved.object)
+    }
+
+    /// Whether an entry is a class of `builtins` that may be called: an exception.
+    #[inline(always)]
+    pub fn is_callable_builtin(&self, id: EntryId) -> bool {
+        self.builtins.get(id.0 as usize).is_some_and(|is| *is)
     }
 
     /// What was resolved before.
@@ -362,6 +390,10 @@ impl<'a, 'py> PyWorld<'a, 'py> {
         match value.tag() {
             Tag::Global => {
                 let id = EntryId(value.entry());
+                if let Some(object) = self.cache.standing(self.py, id) {
+                    *value = Value::plain(object.bind(self.py).clone());
+                    return Ok(());
+                }
                 self.policy
                     .may_stand(id)
                     .map_err(|refusal| self.refused(id, refusal))?;

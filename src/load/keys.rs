@@ -12,8 +12,8 @@ use pyo3::types::{
     PyString, PyTuple,
 };
 
-use super::PyWorld;
 use super::ffi::{self, Value, Whole};
+use super::{Fault, PyWorld};
 use crate::machine::budget::{Budget, COUNTED, size};
 use crate::machine::hashing::{self, Keys, Shape};
 use crate::machine::world::Done;
@@ -90,15 +90,7 @@ impl<'py> PyWorld<'_, 'py> {
             return Ok(());
         }
         let object = key.bound(self.py);
-        let keys = ObjectKeys {
-            world: self,
-            foreign: Cell::new(false),
-        };
-        let chosen = hashing::price(&keys, budget, object.as_borrowed())?;
-        if keys.foreign.get() {
-            self.ensure_checked()?;
-        }
-        if chosen {
+        if self.price_object(budget, object)? {
             let number = container.address() as u64;
             if ffi::is_empty(container) {
                 self.desk.collisions.forget(number);
@@ -106,6 +98,39 @@ impl<'py> PyWorld<'_, 'py> {
             return self.count(budget, number, object);
         }
         Ok(())
+    }
+
+    /// As [`Self::price`], for a container that has too few keys to be counted.
+    pub(super) fn price_alone(&mut self, budget: &mut Budget, key: &Value) -> Done<Self> {
+        if !COUNTED || self.free || !key.has_object() {
+            return Ok(());
+        }
+        self.price_object(budget, key.bound(self.py)).map(|_| ())
+    }
+
+    /// How many keys of equal hash a container may have.
+    #[inline]
+    pub(super) fn most_collisions(budget: &Budget) -> u64 {
+        u64::from(budget.limits().max_key_collisions)
+    }
+
+    /// Prices a key, and has one whose class hashes by Python code wait for the inspector. Whether the stream chooses its
+    /// hash.
+    #[inline]
+    fn price_object(
+        &mut self,
+        budget: &mut Budget,
+        key: &Bound<'py, PyAny>,
+    ) -> Result<bool, Fault> {
+        let keys = ObjectKeys {
+            world: self,
+            foreign: Cell::new(false),
+        };
+        let chosen = hashing::price(&keys, budget, key.as_borrowed())?;
+        if keys.foreign.get() {
+            self.ensure_checked()?;
+        }
+        Ok(chosen)
     }
 
     /// Counts a key whose hash the stream can choose.
@@ -150,14 +175,18 @@ impl<'py> PyWorld<'_, 'py> {
         }
         let number = self.desk.collisions.number();
         let object = container.bound(self.py).clone();
+        // With so few keys, no more of them can have the same hash; more may follow only where there are pairs.
+        let many = |keys: usize| pairs || keys as u64 > Self::most_collisions(budget);
         if let Ok(list) = object.cast_exact::<PyList>() {
+            let counted = many(list.len());
             for item in list {
                 let key = if pairs { item.get_item(0)? } else { item };
-                self.price_key(budget, number, &key)?;
+                self.price_key(budget, number, counted, &key)?;
             }
         } else if let Ok(dict) = object.cast_exact::<PyDict>() {
+            let counted = many(dict.len());
             for (key, _) in dict {
-                self.price_key(budget, number, &key)?;
+                self.price_key(budget, number, counted, &key)?;
             }
         }
         Ok(())
@@ -167,20 +196,13 @@ impl<'py> PyWorld<'_, 'py> {
         &mut self,
         budget: &mut Budget,
         number: u64,
+        counted: bool,
         key: &Bound<'py, PyAny>,
     ) -> Done<Self> {
         if key.is_exact_instance_of::<PyString>() {
             return Ok(());
         }
-        let keys = ObjectKeys {
-            world: self,
-            foreign: Cell::new(false),
-        };
-        let chosen = hashing::price(&keys, budget, key.as_borrowed())?;
-        if keys.foreign.get() {
-            self.ensure_checked()?;
-        }
-        if chosen {
+        if self.price_object(budget, key)? && counted {
             self.count(budget, number, key)?;
         }
         Ok(())

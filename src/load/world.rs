@@ -219,7 +219,7 @@ impl World for PyWorld<'_, '_> {
         items: &mut [Value],
     ) -> Done<Self> {
         if target.tag() != Tag::List {
-            return self.extend_other(site, budget, target, items);
+            return self.extend_deque(site, budget, target, items);
         }
         let survey = self.settle(items)?;
         let depth = Self::nest(budget, survey)?;
@@ -239,7 +239,7 @@ impl World for PyWorld<'_, '_> {
         pairs: &mut [Value],
     ) -> Done<Self> {
         if target.tag() != Tag::Dict {
-            return self.set_items_other(site, budget, target, pairs);
+            return self.fill_default_dict(site, budget, target, pairs);
         }
         self.fill_dict(budget, target, pairs)
     }
@@ -302,6 +302,10 @@ impl World for PyWorld<'_, '_> {
         if !value.is_hole() {
             return Ok(value);
         }
+        let value = self.call_exception(budget, &callable, args)?;
+        if !value.is_hole() {
+            return Ok(value);
+        }
         self.call(site, budget, &callable, args)
     }
 
@@ -351,6 +355,14 @@ impl World for PyWorld<'_, '_> {
         object: &mut Value,
         state: Value,
     ) -> Done<Self> {
+        if state.tag() == Tag::Dict {
+            if self.is_new_namespace(object) {
+                return self.build_namespace(budget, object, &state);
+            }
+            if self.is_new_exception(object) {
+                return self.build_exception(budget, object, &state);
+            }
+        }
         self.give_state(site, budget, object, state)
     }
 
@@ -379,18 +391,33 @@ impl World for PyWorld<'_, '_> {
     }
 
     fn takes_attributes(&mut self, object: &Value, slots: bool) -> bool {
-        self.takes_quickly(object, slots)
+        !slots && (self.is_new_namespace(object) || self.is_new_exception(object))
+            || self.takes_quickly(object, slots)
     }
 
     fn build_attributes(
         &mut self,
-        _site: Site,
+        site: Site,
         budget: &mut Budget,
         object: &mut Value,
         pairs: &mut [Value],
-        _slots: bool,
+        slots: bool,
     ) -> Done<Self> {
-        self.set_quickly(budget, object, pairs)
+        let filled = if slots {
+            return self.set_quickly(budget, object, pairs);
+        } else if self.is_new_namespace(object) {
+            self.fill_namespace(budget, object, pairs)?
+        } else if self.is_new_exception(object) {
+            self.fill_exception(budget, object, pairs)?
+        } else {
+            return self.set_quickly(budget, object, pairs);
+        };
+        if filled {
+            return Ok(());
+        }
+        // It is not to be given: who knows why is asked.
+        let state = self.dict(budget, pairs)?;
+        self.give_state(site, budget, object, state)
     }
 
     fn persistent(&mut self, site: Site, id: Value) -> Made<Self> {

@@ -8,7 +8,9 @@ use super::budget::size;
 use super::liveness::Liveness;
 use super::world::{Done, Site, World};
 use super::{Machine, target};
-use crate::stream::opcode::{BINPUT, BUILD, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2};
+use crate::stream::opcode::{
+    BINPUT, BUILD, EMPTY_DICT, LONG_BINPUT, MARK, MEMOIZE, NEWOBJ, REDUCE, TUPLE2,
+};
 use crate::stream::{Reader, atoms};
 
 /// Calls before the memo is scanned: a stream of plain data never pays for it.
@@ -25,8 +27,8 @@ impl<V: Default> Machine<V> {
     ) -> Done<W> {
         match reader.rest() {
             [code @ (REDUCE | NEWOBJ), ..] if from > self.floor => {
-                // A tuple without a slot is there to be called with. What may be saved behind NEWOBJ is the state.
-                if *code == NEWOBJ {
+                // A tuple without a slot is there to be called with. What may be saved behind it is the state.
+                if *code == NEWOBJ || from == self.stack.len() && state_follows(reader.rest()) {
                     self.count_call(world, reader);
                 }
                 reader.next_fused();
@@ -236,4 +238,15 @@ impl<V: Default> Machine<V> {
         }
         Ok(())
     }
+}
+
+/// Whether behind the REDUCE that a stream is at, and the slot of what it makes, stands the dict of a state.
+#[inline(always)]
+fn state_follows(rest: &[u8]) -> bool {
+    matches!(
+        rest,
+        [_, MEMOIZE, EMPTY_DICT, ..]
+            | [_, BINPUT, _, EMPTY_DICT, ..]
+            | [_, LONG_BINPUT, _, _, _, _, EMPTY_DICT, ..]
+    )
 }

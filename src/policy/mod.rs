@@ -41,7 +41,10 @@ use once_cell::sync::Lazy;
 
 pub use builder::{PolicyBuilder, split_path};
 pub use capability::{Entry, EntryId, Fields, Grant, Meaning, Rights};
-pub use contract::{Contract, ContractError, Native, SmallDecimal, numpy};
+pub use contract::{
+    Contract, ContractError, Native, SmallDecimal, address_and_prefix, numpy, scoped_address,
+    stored_array,
+};
 pub use error::PolicyError;
 pub use judge::{Attempt, Refusal};
 pub use plan::{Plan, Safe};

@@ -92,6 +92,34 @@ pub enum Form {
     Other,
 }
 
+impl Form {
+    /// All of them.
+    pub const ALL: [Form; 16] = [
+        Form::None,
+        Form::Bool,
+        Form::Int,
+        Form::Float,
+        Form::Complex,
+        Form::Str,
+        Form::Bytes,
+        Form::ByteArray,
+        Form::Tuple,
+        Form::List,
+        Form::Dict,
+        Form::Set,
+        Form::FrozenSet,
+        Form::Global,
+        Form::Made,
+        Form::Other,
+    ];
+
+    /// A bit of its own.
+    #[inline(always)]
+    pub fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
 /// How a world shows its values to a contract.
 pub trait Look {
     /// A value of this world.

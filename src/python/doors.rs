@@ -25,7 +25,8 @@ pub fn _opcodes() -> Vec<(&'static str, u8, u8, &'static str)> {
 /// The ways of making objects that know how this interpreter keeps them, and which of them are open.
 #[pyfunction]
 pub fn _ways(py: Python<'_>) -> PyResult<std::collections::BTreeMap<&'static str, bool>> {
-    Ok(ffi::ways(py)?.into_iter().collect())
+    let objects = ffi::ways(py)?.into_iter();
+    Ok(objects.chain(ffi::stock_ways(py)?).collect())
 }
 
 /// How often loads have had a whole stream inspected, and for how many nanoseconds: what `benches/share.py` divides by the

@@ -262,7 +262,8 @@ impl<'a> Reader<'a> {
             op::BINBYTES => Op::Bytes(self.take_u32()?),
             op::SHORT_BINBYTES => Op::Bytes(self.take_u8()?),
             op::BINBYTES8 => Op::Bytes(self.aside(|aside| aside.take_u64("BINBYTES8"))?),
-            op::BYTEARRAY8 => Op::ByteArray(self.aside(|aside| aside.take_u64("BYTEARRAY8"))?),
+            // On the cursor itself: its copy is read by pairs of words, just after they were written one by one.
+            op::BYTEARRAY8 => Op::ByteArray(self.take_u64("BYTEARRAY8")?),
             op::NEXT_BUFFER => Op::NextBuffer,
             op::READONLY_BUFFER => Op::ReadonlyBuffer,
             // None and bools

@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
     }
 
     /// As many bytes as an 8-byte length says; `what` names the opcode where no `Py_ssize_t` could hold it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_u64(&mut self, what: &'static str) -> Result<&'a [u8]> {
         let length = u64::from_le_bytes(self.array()?);
         if i64::try_from(length).is_err() {

@@ -1,6 +1,6 @@
 //! Decimals, laid out as the C `decimal` module lays them out.
 //!
-//! An amount is a sign, one word of digits and a place: where such objects look as expected they are written down. The
+//! An amount is a sign, one word of digits or two, and a place: where such objects look as expected they are written down. The
 //! module's constructor parses its arguments, copies the text, parses that, and asks for a context that has no say. Open
 //! only where objects made here have been compared with the module's own; never where `decimal` is the one in Python.
 
@@ -17,6 +17,8 @@ use crate::policy::SmallDecimal;
 const HEADER: usize = 4;
 /// Where the digits begin: behind exponent, number of digits, words in use, words there are, and where those are.
 const DATA: usize = 9;
+/// Where the number of words in use stands.
+const USED: usize = 6;
 /// Words of digits that an instance has room for.
 const ROOM: u64 = 4;
 const WORDS: usize = DATA + 4;
@@ -76,16 +78,20 @@ impl Layout {
         let place = unsafe { layout::behind::<HEADER>(object) };
         // SAFETY: as above.
         let data = unsafe { layout::behind::<DATA>(object) };
-        let exponent = i64::from(number.places).wrapping_neg().cast_unsigned();
-        let digits = u64::from(number.coefficient.checked_ilog10().unwrap_or(0)) + 1;
+        let of_word = |word: u64| u64::from(word.checked_ilog10().unwrap_or(0)) + 1;
+        let (digits, used) = if number.high == 0 {
+            (of_word(number.low), 1)
+        } else {
+            (of_word(number.high) + 19, 2)
+        };
         let words = [
-            exponent,
+            number.exponent.cast_unsigned(),
             digits,
-            1,
+            used,
             ROOM,
             data as u64,
-            number.coefficient,
-            0,
+            number.low,
+            number.high,
             0,
             0,
         ];
@@ -158,7 +164,7 @@ fn is_tracked(object: &Value) -> bool {
 }
 
 /// Numbers of every shape that is written here.
-const SAMPLES: [&str; 12] = [
+const SAMPLES: [&str; 20] = [
     "0",
     "-0",
     "0.00",
@@ -171,11 +177,22 @@ const SAMPLES: [&str; 12] = [
     "-0.0000000000000001",
     "9999999999999999999",
     "-1234567890.123456789",
+    "10000000000000000000",
+    "0.1428571428571428571428571429",
+    "-99999999999999999999999999999999999999",
+    "123456789.00000000000000000000000000000",
+    "00000000000000000000000000000000000.50",
+    "1E+5",
+    "-1.500e-300",
+    "0E+9999",
 ];
 
 /// The words of an instance that tell anything, the place of its digits counted from its own.
-fn words_of(object: &Value) -> [u64; DATA + 1] {
-    let mut words = layout::header::<{ DATA + 1 }>(object);
+fn words_of(object: &Value) -> [u64; DATA + 2] {
+    let mut words = layout::header::<{ DATA + 2 }>(object);
+    if words[USED] < 2 {
+        words[DATA + 1] = 0;
+    }
     words[FLAGS] &= 0xff;
     words[DATA - 1] = words[DATA - 1].wrapping_sub(object.address() as u64);
     words

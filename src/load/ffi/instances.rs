@@ -74,6 +74,25 @@ pub fn version_of_class(class: &Bound<'_, PyType>) -> u32 {
     unsafe { (*class.as_type_ptr()).tp_version_tag }
 }
 
+/// Whether that is a class of exceptions that no Python code can change, and whose attributes are set as `object` sets
+/// them.
+#[inline]
+pub fn is_static_exception(class: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: a live object.
+    if unsafe { ffi::PyType_Check(class.as_ptr()) } == 0 {
+        return false;
+    }
+    let kind = class.as_ptr().cast::<ffi::PyTypeObject>();
+    // SAFETY: a live type.
+    let flags = unsafe { ffi::PyType_GetFlags(kind) };
+    // SAFETY: a live type.
+    let set = unsafe { (*kind).tp_setattro };
+    let is =
+        flags & ffi::Py_TPFLAGS_BASE_EXC_SUBCLASS != 0 && flags & ffi::Py_TPFLAGS_HEAPTYPE == 0;
+    is && set
+        .is_some_and(|set| ptr::fn_addr_eq(set, ffi::PyObject_GenericSetAttr as ffi::setattrofunc))
+}
+
 /// The slots that decide how instances may be made and filled.
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a slot of its own")]

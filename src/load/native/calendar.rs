@@ -1,6 +1,7 @@
 //! The datetime family and time zones; fields were decoded and range-checked by the contract.
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 
 use super::super::ffi::{self, Value};
 use super::super::{Fault, PyWorld};
@@ -57,13 +58,15 @@ impl PyWorld<'_, '_> {
     }
 
     pub(super) fn zone_info(&mut self, id: EntryId, key: &Value, cached: bool) -> Made<Self> {
+        static ZONE_INFO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         self.prepare(id)?;
-        let zone = self.py.import("zoneinfo")?.getattr("ZoneInfo")?;
+        // What was prepared is its method.
+        let zone = ZONE_INFO.import(self.py, "zoneinfo", "ZoneInfo")?;
         let key = key.bound(self.py);
         let object = if cached {
             zone.call1((key,))
         } else {
-            zone.call_method1("no_cache", (key,))
+            zone.call_method1(pyo3::intern!(self.py, "no_cache"), (key,))
         };
         let object = object.map_err(|error| self.bad_value(error))?;
         Ok(self.made(object, id))

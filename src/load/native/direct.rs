@@ -20,7 +20,11 @@ use crate::policy::{EntryId, Meaning, Native, SmallDecimal};
 #[derive(Debug, Default)]
 pub struct Met {
     /// The entry that each kind was made through.
-    entries: [Option<EntryId>; 6],
+    entries: [Option<EntryId>; 14],
+    /// The class of exceptions whose state is set by key.
+    pub(super) exception: usize,
+    /// What a defaultdict was let through with.
+    pub(super) factory: Option<EntryId>,
     /// The zone that was let through.
     zone: LastZone,
     /// What is known of numpy's objects.
@@ -28,7 +32,7 @@ pub struct Met {
 }
 
 /// The long way: a value that is none.
-const LONG: Result<Value, Fault> = Ok(Value::HOLE);
+pub(super) const LONG: Result<Value, Fault> = Ok(Value::HOLE);
 
 impl PyWorld<'_, '_> {
     /// A call of a native type in one step. A hole: the long way. Each kind is a function of its own, so that what one
@@ -48,8 +52,11 @@ impl PyWorld<'_, '_> {
         let Some(native) = self.cache.called(id) else {
             return self.numpy_directly(budget, id, args, alone);
         };
-        if native == Native::Encode {
-            return self.bytes_directly(budget, args);
+        // What needs no object of its own.
+        match native {
+            Native::Encode => return self.bytes_directly(budget, args),
+            Native::ArrayReconstructor => return self.array_of_bytes_directly(budget, args),
+            _ => {}
         }
         // What is not resolved yet must be imported, and may have to wait for the inspector.
         let Some(resolved) = self.cache.get(self.py, id) else {
@@ -63,6 +70,20 @@ impl PyWorld<'_, '_> {
             Native::TimeDelta => self.timedelta_directly(budget, id, args),
             Native::Decimal => self.decimal_directly(budget, id, object, args),
             Native::OrderedDict => self.ordered_directly(budget, id, object, args),
+            Native::Range => self.range_directly(budget, args),
+            Native::Slice => self.slice_directly(budget, args),
+            Native::Fraction => self.fraction_directly(budget, id, object, args),
+            Native::Deque => self.deque_directly(budget, id, object, args),
+            Native::DefaultDict => self.default_dict_directly(budget, id, object, args),
+            Native::SimpleNamespace => self.namespace_directly(budget, id, object, args),
+            Native::Array => self.array_of_items_directly(budget, object, args),
+            Native::Path => self.path_directly(budget, id, object, args),
+            Native::Ipv4Network
+            | Native::Ipv4Interface
+            | Native::Ipv6Network
+            | Native::Ipv6Interface => self.network_directly(budget, id, native, object, args),
+            Native::Ipv4Address => self.address4_directly(budget, id, object, args),
+            Native::Ipv6Address => self.address6_directly(budget, id, object, args),
             _ => LONG,
         }
     }
@@ -235,7 +256,7 @@ impl PyWorld<'_, '_> {
 
     /// An instance that this stream made through an entry: as [`Self::made`], and as deep as its arguments make it.
     #[inline(always)]
-    fn met(&mut self, mut value: Value, id: EntryId, depth: u32, kind: usize) -> Value {
+    pub(super) fn met(&mut self, mut value: Value, id: EntryId, depth: u32, kind: usize) -> Value {
         if self.desk.met.entries.get(kind) != Some(&Some(id)) {
             self.desk.types.insert(value.type_address(), id);
             if let Some(met) = self.desk.met.entries.get_mut(kind) {

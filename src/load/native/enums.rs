@@ -9,7 +9,10 @@ use crate::error::Kind;
 use crate::machine::world::Made;
 use crate::policy::EntryId;
 
-fn table<'py>(class: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyDict>> {
+fn table<'py>(
+    class: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyDict>> {
     class.getattr(name).ok()?.cast_into::<PyDict>().ok()
 }
 
@@ -32,7 +35,7 @@ pub fn member<'py>(
 /// The members by their values, if all of those are exact int or str: an int or a str is found among them without any
 /// code of a class.
 pub fn plain_members(class: &Bound<'_, PyAny>) -> Option<Py<PyDict>> {
-    let members = table(class, "_value2member_map_")?;
+    let members = table(class, pyo3::intern!(class.py(), "_value2member_map_"))?;
     let plain = |value: &Bound<'_, PyAny>| {
         value.is_exact_instance_of::<PyInt>() || value.is_exact_instance_of::<PyString>()
     };
@@ -47,24 +50,27 @@ enum Found<'py> {
 }
 
 fn find<'py>(class: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> Option<Found<'py>> {
-    if let Ok(Some(member)) = table(class, "_value2member_map_")?.get_item(value)
+    if let Ok(Some(member)) =
+        table(class, pyo3::intern!(class.py(), "_value2member_map_"))?.get_item(value)
         && same_kind(&member, value)
     {
         return Some(Found::Member(member));
     }
     // Members whose value cannot be hashed are not in that table.
-    if let Some(members) = table(class, "_member_map_")
+    if let Some(members) = table(class, pyo3::intern!(class.py(), "_member_map_"))
         && !value.is_instance_of::<PyInt>()
     {
         for (_, member) in members {
-            let own = member.getattr("_value_").ok()?;
+            let own = member.getattr(pyo3::intern!(member.py(), "_value_")).ok()?;
             if own.get_type().is(value.get_type()) && own.eq(value).ok()? {
                 return Some(Found::Member(member));
             }
         }
         return None;
     }
-    let mask = class.getattr("_flag_mask_").ok()?;
+    let mask = class
+        .getattr(pyo3::intern!(class.py(), "_flag_mask_"))
+        .ok()?;
     let within = value.is_exact_instance_of::<PyInt>()
         && value.ge(0).ok()?
         && mask.bitor(value).ok()?.eq(&mask).ok()?;
@@ -79,7 +85,7 @@ fn same_kind(member: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
             || object.is_exact_instance_of::<PyBool>()
             || object.is_exact_instance_of::<PyFloat>()
     };
-    match member.getattr("_value_") {
+    match member.getattr(pyo3::intern!(member.py(), "_value_")) {
         Ok(own) if number(&own) && number(value) => own.get_type().is(value.get_type()),
         _ => true,
     }
@@ -92,7 +98,9 @@ pub fn is_member(class: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
 
 /// The member of that name.
 pub fn by_name<'py>(class: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
-    table(class, "_member_map_")?.get_item(name).ok()?
+    table(class, pyo3::intern!(class.py(), "_member_map_"))?
+        .get_item(name)
+        .ok()?
 }
 
 impl PyWorld<'_, '_> {
@@ -131,7 +139,7 @@ impl PyWorld<'_, '_> {
         let bits = |value: &Value| {
             value
                 .bound(self.py)
-                .getattr("_value_")
+                .getattr(pyo3::intern!(self.py, "_value_"))
                 .and_then(|value| value.extract::<u64>())
         };
         let (Ok(a), Ok(b)) = (bits(a), bits(b)) else {

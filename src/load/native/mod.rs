@@ -2,12 +2,16 @@
 //!
 //! What arrives is a `Plan`: arguments that passed their contract, parsed. Nothing here looks at a rule again.
 
+mod addresses;
+mod arrays;
 mod calendar;
 mod collections;
 pub mod direct;
 pub mod enums;
+pub mod exceptions;
 mod numbers;
 pub mod numpy;
+mod paths;
 mod text;
 
 use pyo3::prelude::*;
@@ -54,11 +58,15 @@ impl<'py> PyWorld<'_, 'py> {
             Plan::Decimal(at) => self.decimal_number(id, &args[at]),
             Plan::Fraction => self.fraction(id, &args[0], &args[1]),
             Plan::FractionText { slash } => self.fraction_text(id, &args[0], slash),
-            Plan::Deque { items, maxlen } => {
-                self.deque(budget, id, items.map(|at| &args[at]), maxlen)
-            }
+            Plan::Deque { items, maxlen } => self.deque(
+                budget,
+                id,
+                !args.is_empty(),
+                items.map(|at| &args[at]),
+                maxlen,
+            ),
             Plan::DefaultDict { factory } => self.default_dict(id, factory),
-            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => self.array(budget, plan, args),
+            Plan::ArrayItems { .. } | Plan::ArrayBytes { .. } => self.array(budget, id, plan, args),
             Plan::Dtype(_) | Plan::Unfilled | Plan::FromBuffer { .. } | Plan::Scalar => {
                 self.build_numpy(id, plan, args)
             }
@@ -91,7 +99,9 @@ impl<'py> PyWorld<'_, 'py> {
             }
         }
         let class = self.class(id)?;
-        let object = if args.is_empty() {
+        let object = if let (Meaning::Native(Native::Counter), [counts]) = (native, &*args) {
+            ffi::dict_of(self.py, &class, counts)
+        } else if args.is_empty() {
             class.call0()
         } else {
             let args = ffi::tuple(self.py, args, Survey::of(args))?;
@@ -132,7 +142,7 @@ impl<'py> PyWorld<'_, 'py> {
 
     /// A constructor that hashes may have met a user's `__hash__` or `__eq__`: what those raise passes through.
     #[cold]
-    fn bad_keys(&self, native: Meaning, error: PyErr) -> Fault {
+    pub(super) fn bad_keys(&self, native: Meaning, error: PyErr) -> Fault {
         let hashes = matches!(
             native,
             Meaning::Native(Native::Set | Native::Counter | Native::OrderedDict)

@@ -135,14 +135,25 @@ pub(super) fn reconstructor<L: Look>(
     if !exact_array {
         return mismatch(EXPECTED, look, args);
     }
-    let (code, items) = typecode(one_char(look.view(code)))?;
+    let (typecode, swap) = stored_array(one_char(look.view(code)), format, bytes)?;
+    Ok(Plan::ArrayBytes {
+        typecode,
+        swap,
+        data: 3,
+    })
+}
+
+/// The typecode of an array of these bytes, and whether every item's are to be turned around.
+#[inline]
+pub fn stored_array(code: Option<char>, format: i64, bytes: &[u8]) -> Result<(char, bool), String> {
+    let (code, items) = typecode(code)?;
     let Some((stored, big_endian)) = machine_format(format) else {
         return Err(format!("machine format {format} is unknown"));
     };
     let width = match stored {
         Items::Int { bytes, .. } | Items::Float { bytes } | Items::Text { bytes } => bytes,
     };
-    if bytes.len() % width != 0 {
+    if !bytes.len().is_multiple_of(width) {
         return Err(format!(
             "{} bytes are no whole number of items of {width}",
             bytes.len()
@@ -151,30 +162,21 @@ pub(super) fn reconstructor<L: Look>(
     let native_order = width == 1 || big_endian == cfg!(target_endian = "big");
     match (items, stored) {
         (Items::Int { signed: a, .. }, Items::Int { signed: b, .. }) if a == b => {
-            Ok(Plan::ArrayBytes {
-                typecode: if items == stored && native_order {
-                    code
-                } else {
-                    last_integer(stored).unwrap_or(code)
-                },
-                swap: !native_order,
-                data: 3,
-            })
+            let typecode = if items == stored && native_order {
+                code
+            } else {
+                last_integer(stored).unwrap_or(code)
+            };
+            Ok((typecode, !native_order))
         }
-        (Items::Float { bytes: a }, Items::Float { bytes: b }) if a == b => Ok(Plan::ArrayBytes {
-            typecode: code,
-            swap: !native_order,
-            data: 3,
-        }),
+        (Items::Float { bytes: a }, Items::Float { bytes: b }) if a == b => {
+            Ok((code, !native_order))
+        }
         // CPython converts text of another order or width, but not all of it:
         // one character alone it refuses. So do we, whatever the length.
         (Items::Text { bytes: a }, Items::Text { bytes: b }) if a == b && native_order => {
             check_code_units(bytes, a)?;
-            Ok(Plan::ArrayBytes {
-                typecode: code,
-                swap: false,
-                data: 3,
-            })
+            Ok((code, false))
         }
         _ => Err(format!(
             "machine format {format} does not hold the items of typecode {code:?}"

@@ -18,9 +18,11 @@ mod weight;
 
 use std::fmt;
 
+pub use arrays::stored_array;
 pub use native::Native;
 pub(super) use native::judge;
 pub use numbers::SmallDecimal;
+pub use text::{address_and_prefix, scoped_address};
 
 use super::view::{Form, Look, View, describe_all};
 
@@ -102,6 +104,24 @@ impl Kind {
             Kind::Type => form == Form::Global,
             Kind::Any => true,
             Kind::Text(_) | Kind::Number(_) | Kind::Either(_) => false,
+        }
+    }
+
+    /// The forms that are of this kind, a bit each, where nothing else decides.
+    fn forms(&self) -> Option<u32> {
+        match self {
+            Kind::Text(_) | Kind::Number(_) => None,
+            Kind::Either(kinds) => kinds
+                .iter()
+                .map(Kind::forms)
+                .try_fold(0, |all, forms| Some(all | forms?)),
+            kind if kind.looks_inside() => None,
+            kind => Some(
+                Form::ALL
+                    .iter()
+                    .filter(|form| kind.admits_form(**form))
+                    .fold(0, |all, form| all | form.bit()),
+            ),
         }
     }
 
@@ -211,6 +231,8 @@ pub struct Contract {
     alternatives: Vec<Signature>,
     /// Whether any of them looks at the items of a container: asked at every call.
     looks_inside: bool,
+    /// Where it is any number of arguments of some forms, which: `(*plain | instance)` is asked of every exception.
+    forms: Option<u32>,
 }
 
 impl Contract {
@@ -222,8 +244,15 @@ impl Contract {
     fn of(mut alternatives: Vec<Signature>) -> Contract {
         alternatives.sort();
         alternatives.dedup();
+        let forms = match &*alternatives {
+            [only] if only.required.is_empty() && only.optional.is_empty() => {
+                only.rest.as_ref().and_then(Kind::forms)
+            }
+            _ => None,
+        };
         Contract {
             looks_inside: alternatives.iter().any(Signature::looks_inside),
+            forms,
             alternatives,
         }
     }
@@ -263,6 +292,12 @@ impl Contract {
         args: &[L::Value],
         kwargs: &[L::Value],
     ) -> Result<(), String> {
+        if let Some(forms) = self.forms
+            && kwargs.is_empty()
+            && args.iter().all(|arg| look.form(arg).bit() & forms != 0)
+        {
+            return Ok(());
+        }
         if self
             .alternatives
             .iter()

@@ -60,21 +60,29 @@ pub(super) fn decimal<L: Look>(look: &L, args: &[L::Value]) -> Result<Plan, Stri
     }
 }
 
-/// A Decimal's literal of a sign, digits and a point, with no more digits than
-/// one word holds: what nearly all are. [`decimal`] lets every one of them pass.
+/// A Decimal's literal of a sign, digits and a point, perhaps with an exponent, with no more digits than two words hold:
+/// what nearly all are. [`decimal`] lets every one of them pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SmallDecimal {
     /// Whether it begins with a minus; zero may.
     pub negative: bool,
-    /// The digits.
-    pub coefficient: u64,
-    /// How many of them stand behind the point.
-    pub places: u8,
+    /// The last 19 digits.
+    pub low: u64,
+    /// The digits in front of those.
+    pub high: u64,
+    /// The power of ten that the digits count.
+    pub exponent: i64,
 }
 
 impl SmallDecimal {
-    /// Digits that any `u64` can hold.
+    /// Digits that a word holds: any `u64` can.
     const DIGITS: usize = 19;
+    /// One more than the last 19 digits can say.
+    pub const RADIX: u64 = 10_000_000_000_000_000_000;
+    /// Characters of the longest that is read: a sign, two words of digits, a point and an exponent.
+    const LONGEST: usize = 2 + 2 * Self::DIGITS + Self::EXPONENT;
+    /// Characters of the longest exponent, its letter and sign among them.
+    const EXPONENT: usize = 6;
 
     /// Reads a literal; `None` for all but the smallest, and for what is none.
     #[inline]
@@ -85,28 +93,92 @@ impl SmallDecimal {
         };
         // A digit more than a word holds, unless one is the point.
         if unsigned.len() > Self::DIGITS + 1 {
-            return None;
+            return Self::parse_long(negative, unsigned);
         }
-        let (mut coefficient, mut digits) = (0u64, 0u8);
+        let (mut low, mut digits) = (0u64, 0u8);
         let mut point = None;
         for byte in unsigned {
             match byte.wrapping_sub(b'0') {
                 digit @ 0..=9 => {
-                    coefficient = coefficient.wrapping_mul(10).wrapping_add(u64::from(digit));
+                    low = low.wrapping_mul(10).wrapping_add(u64::from(digit));
                     digits = digits.wrapping_add(1);
                 }
                 _ if *byte == b'.' && point.is_none() => point = Some(digits),
+                _ if matches!(byte, b'e' | b'E') => return Self::parse_long(negative, unsigned),
                 _ => return None,
             }
         }
+        if usize::from(digits) > Self::DIGITS {
+            return Self::parse_long(negative, unsigned);
+        }
         let places = point.map_or(0, |before| digits.wrapping_sub(before));
-        (1..=Self::DIGITS)
-            .contains(&usize::from(digits))
-            .then_some(SmallDecimal {
-                negative,
-                coefficient,
-                places,
-            })
+        (digits > 0).then_some(SmallDecimal {
+            negative,
+            low,
+            high: 0,
+            exponent: -i64::from(places),
+        })
+    }
+
+    /// As [`SmallDecimal::parse`], for digits of two words and for exponents.
+    #[inline(never)]
+    fn parse_long(negative: bool, unsigned: &[u8]) -> Option<SmallDecimal> {
+        if unsigned.len() > Self::LONGEST {
+            return None;
+        }
+        let letter = unsigned.iter().position(|byte| matches!(byte, b'e' | b'E'));
+        let (number, exponent) = match letter.and_then(|at| unsigned.split_at_checked(at)) {
+            Some((number, exponent)) => (number, Self::exponent(exponent)?),
+            None => (unsigned, 0),
+        };
+        let point = number.iter().position(|byte| *byte == b'.');
+        let places = point.map_or(0, |at| number.len() - at - 1);
+        let digits = number.len() - usize::from(point.is_some());
+        if !(1..=2 * Self::DIGITS).contains(&digits) {
+            return None;
+        }
+        let (mut low, mut high) = (0u64, 0u64);
+        let mut left = digits;
+        for (at, byte) in number.iter().enumerate() {
+            let digit = match byte.wrapping_sub(b'0') {
+                digit @ 0..=9 => u64::from(digit),
+                _ if point == Some(at) => continue,
+                _ => return None,
+            };
+            let word = if left > Self::DIGITS {
+                &mut high
+            } else {
+                &mut low
+            };
+            *word = word.wrapping_mul(10).wrapping_add(digit);
+            left -= 1;
+        }
+        Some(SmallDecimal {
+            negative,
+            low,
+            high,
+            exponent: exponent - i64::try_from(places).ok()?,
+        })
+    }
+
+    /// `E+5`: its letter, perhaps a sign, and up to four digits.
+    fn exponent(text: &[u8]) -> Option<i64> {
+        let (negative, digits) = match text {
+            [_, b'-', digits @ ..] => (true, digits),
+            [_, b'+', digits @ ..] | [_, digits @ ..] => (false, digits),
+            [] => return None,
+        };
+        if digits.is_empty() || digits.len() > Self::EXPONENT - 2 {
+            return None;
+        }
+        let mut exponent = 0i64;
+        for byte in digits {
+            match byte.wrapping_sub(b'0') {
+                digit @ 0..=9 => exponent = exponent * 10 + i64::from(digit),
+                _ => return None,
+            }
+        }
+        Some(if negative { -exponent } else { exponent })
     }
 }
 

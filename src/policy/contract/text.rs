@@ -92,37 +92,39 @@ pub(super) fn ip<L: Look>(native: Native, look: &L, args: &[L::Value]) -> Result
     }
 }
 
-/// `address/prefix`, as `str()` of a network or an interface writes it.
-fn prefixed(native: Native, text: &str) -> bool {
-    let Some((address, prefix)) = text.split_once('/').filter(|_| text.len() <= MAX_IP_TEXT) else {
-        return false;
-    };
+/// The address and the prefix of `address/prefix`, as `str()` of a network or an interface writes it: for 128 bits where
+/// `wide`, else for 32.
+pub fn address_and_prefix(text: &str, wide: bool) -> Option<(u128, u32)> {
+    let (address, prefix) = text.split_once('/').filter(|_| text.len() <= MAX_IP_TEXT)?;
     let digits =
         !prefix.is_empty() && prefix.len() <= 3 && prefix.bytes().all(|b| b.is_ascii_digit());
-    let Some(prefix) = prefix.parse::<u32>().ok().filter(|_| digits) else {
-        return false;
+    let prefix = prefix.parse::<u32>().ok().filter(|_| digits)?;
+    let (address, bits) = if wide {
+        (scoped_address(address)?.to_bits(), 128)
+    } else {
+        (address.parse::<Ipv4Addr>().ok()?.to_bits().into(), 32)
     };
-    match native {
-        Native::Ipv4Network | Native::Ipv4Interface => {
-            let Ok(address) = address.parse::<Ipv4Addr>() else {
-                return false;
-            };
-            let host = u32::MAX.checked_shr(prefix).unwrap_or(0);
-            prefix <= 32 && (native == Native::Ipv4Interface || address.to_bits() & host == 0)
-        }
-        Native::Ipv6Network | Native::Ipv6Interface => {
-            let Some(address) = scoped_address(address) else {
-                return false;
-            };
-            let host = u128::MAX.checked_shr(prefix).unwrap_or(0);
-            prefix <= 128 && (native == Native::Ipv6Interface || address.to_bits() & host == 0)
-        }
-        _ => false,
-    }
+    (prefix <= bits).then_some((address, prefix))
+}
+
+/// Whether that is the text of a network, which has no host bits, or of an interface.
+fn prefixed(native: Native, text: &str) -> bool {
+    let (wide, is_network) = match native {
+        Native::Ipv4Network => (false, true),
+        Native::Ipv4Interface => (false, false),
+        Native::Ipv6Network => (true, true),
+        Native::Ipv6Interface => (true, false),
+        _ => return false,
+    };
+    address_and_prefix(text, wide).is_some_and(|(address, prefix)| {
+        let width = if wide { 128 } else { 32 };
+        let host = u128::MAX.checked_shl(width - prefix).unwrap_or(0);
+        !is_network || address & !host == 0
+    })
 }
 
 /// An IPv6 address, perhaps followed by `%scope`.
-fn scoped_address(text: &str) -> Option<Ipv6Addr> {
+pub fn scoped_address(text: &str) -> Option<Ipv6Addr> {
     let (address, scope) = match text.split_once('%') {
         Some((address, scope)) => (address, Some(scope)),
         None => (text, None),

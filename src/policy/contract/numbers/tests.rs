@@ -40,11 +40,12 @@ fn test_complex_and_range() {
 }
 
 #[test]
-fn test_a_small_decimal_is_a_literal_of_one_word() {
+fn test_a_small_decimal_is_a_literal_of_two_words() {
     let read = |text: &str| {
         SmallDecimal::parse(text.as_bytes()).map(|number| {
-            let digits = number.coefficient;
-            (number.negative, digits, number.places)
+            let digits = u128::from(number.high) * u128::from(SmallDecimal::RADIX);
+            let digits = digits + u128::from(number.low);
+            (number.negative, digits, -number.exponent)
         })
     };
     assert_eq!(read("0"), Some((false, 0, 0)));
@@ -55,6 +56,16 @@ fn test_a_small_decimal_is_a_literal_of_one_word() {
     let most = 9_999_999_999_999_999_999;
     assert_eq!(read("9999999999999999999"), Some((false, most, 0)));
     assert_eq!(read("-.9999999999999999999"), Some((true, most, 19)));
+    assert_eq!(read("10000000000000000000"), Some((false, most + 1, 0)));
+    assert_eq!(read("1.0000000000000000000"), Some((false, most + 1, 19)));
+    let most = 10_u128.pow(38) - 1;
+    let nines = "9".repeat(38);
+    assert_eq!(read(&nines), Some((false, most, 0)));
+    assert_eq!(read(&format!("-.{nines}")), Some((true, most, 38)));
+    assert_eq!(read("1e5"), Some((false, 1, -5)));
+    assert_eq!(read("-12.5E-300"), Some((true, 125, 301)));
+    assert_eq!(read("0E+9999"), Some((false, 0, -9999)));
+    assert_eq!(read(&format!("{nines}e1")), Some((false, most, -1)));
     for other in [
         "",
         "-",
@@ -64,14 +75,23 @@ fn test_a_small_decimal_is_a_literal_of_one_word() {
         "1..",
         "1.2.3",
         "+-1",
-        "1e5",
+        "e5",
+        ".e5",
+        "1e",
+        "1e+",
+        "1e+-5",
+        "1e5e5",
+        "1e5.0",
+        "1e 5",
+        "1e10000",
         "1_0",
         " 1",
         "1 ",
         "NaN",
         "\u{661}",
-        "10000000000000000000",
-        "1.0000000000000000000",
+        "100000000000000000000000000000000000000",
+        "1.00000000000000000000.0000000000",
+        "1.0000000000000x0000000000",
     ] {
         assert_eq!(read(other), None, "{other}");
     }
@@ -80,10 +100,12 @@ fn test_a_small_decimal_is_a_literal_of_one_word() {
     for sign in ["", "+", "-"] {
         for whole in ["", "0", "07", "1234567890123456789"] {
             for rest in ["", ".", ".0", ".25", ".12345678901234567890"] {
-                let text = format!("{sign}{whole}{rest}");
-                if read(&text).is_some() {
-                    let judged = call(&p, "decimal:Decimal", &[s(&text)]);
-                    assert_eq!(judged, Ok(Plan::Decimal(0)), "{text}");
+                for exponent in ["", "e", "E5", "e-05", "E+9999", "E+10000"] {
+                    let text = format!("{sign}{whole}{rest}{exponent}");
+                    if read(&text).is_some() {
+                        let judged = call(&p, "decimal:Decimal", &[s(&text)]);
+                        assert_eq!(judged, Ok(Plan::Decimal(0)), "{text}");
+                    }
                 }
             }
         }
