@@ -140,7 +140,7 @@ def test_no_inspection_where_all_calls_are_native(protocol: int) -> None:
     assert _picklist._inspected() == before
 
 
-def test_inspection_comes_before_the_first_other_call() -> None:
+def test_inspection_comes_before_the_first_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """An array is made, and nothing is called once a name is forbidden."""
     data = asm(
         PROTO(4),
@@ -156,7 +156,7 @@ def test_inspection_comes_before_the_first_other_call() -> None:
         APPENDS,
     )
     policy = Policy(allow=[*NAMES, Allow("picklist_canary.sing", call="()")])
-    sys.modules.pop("picklist_canary", None)
+    monkeypatch.delitem(sys.modules, "picklist_canary", raising=False)
     with pytest.raises(picklist.ForbiddenGlobalError):
         safe_loads(data, policy=policy)
     assert "picklist_canary" not in sys.modules

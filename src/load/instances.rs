@@ -92,7 +92,8 @@ impl PyWorld<'_, '_> {
             return None;
         }
         let entry = self.policy.entry(id);
-        let ways = if entry.runs_code() || entry.meaning != Meaning::Object {
+        let stock = entry.meaning == Meaning::Object || class.is(self.py.get_type::<PyAny>());
+        let ways = if entry.runs_code() || !stock {
             Ways::default()
         } else {
             self.desk.types.insert(class.as_ptr() as usize, id);
