@@ -293,6 +293,32 @@ def test_another_setstate_is_called() -> None:
     assert [thing.x for thing in picklist.safe_loads(data, policy=policy)] == [10, 20]
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_descriptor_at_a_field_waits_for_the_inspector(before: bool) -> None:
+    """``object.__setattr__``, which dataclasses' own ``__setstate__`` calls, asks the class."""
+
+    @dataclass(frozen=True, slots=True)
+    class Field:
+        x: int = 1
+
+    Field.__qualname__ = "Field"
+    globals()["Field"] = Field
+    data = pickle.dumps(Field(5), 3)
+    if before:
+        policy = picklist.Policy([Field])
+        assert picklist.safe_loads(data, policy=policy) == Field(5)
+    loud = property(lambda self: 0, lambda self, value: CALLS.append(("x", value)))
+    Field.x = loud  # type: ignore[misc, assignment]
+    if not before:
+        policy = picklist.Policy([Field])
+    picklist.safe_loads(data, policy=policy)
+    assert CALLS == [("x", 5)]
+    CALLS.clear()
+    with pytest.raises(picklist.ForbiddenGlobalError):
+        picklist.safe_loads(data[:-1] + f"c{HIDDEN}\nanything\n0.".encode(), policy=policy)
+    assert CALLS == []
+
+
 def test_cycles_and_sharing() -> None:
     shared = [1, 2]
     first = FrozenSlots(1, "a", shared)

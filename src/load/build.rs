@@ -141,7 +141,9 @@ impl<'py> PyWorld<'_, 'py> {
         self.prepare(id)?;
         let resolved = self.resolve(id)?;
         let instance = object.bound(self.py);
-        if resolved.shape.gained_setstate(&instance.get_type())? {
+        if resolved.shape.has_own_setstate()
+            || resolved.shape.gained_setstate(&instance.get_type())?
+        {
             self.ensure_checked()?;
         }
         if let Some(setstate) = resolved.shape.setstate(&instance.get_type())? {

@@ -70,6 +70,12 @@ impl Shape {
         })
     }
 
+    /// Whether the class had a `__setstate__` of its own, be it the one that `dataclasses` writes, which sets fields past a
+    /// `__setattr__` but not past a descriptor.
+    pub fn has_own_setstate(&self) -> bool {
+        self.setstate == Setstate::Own
+    }
+
     /// The `__setstate__` in effect for a class, to be called with instance and state.
     pub fn setstate<'py>(&self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.setstate {

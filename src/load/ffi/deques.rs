@@ -47,7 +47,8 @@ struct Layout {
 
 static FOUND: Late<Layout> = Late::new();
 
-/// `deque()`, or `deque((), most)` where `extended`: `None` where that is another class than the one whose objects are known, or none are.
+/// `deque()`, or `deque((), most)` where `extended`: `None` where that is another class than the one whose objects are
+/// known, or none are.
 #[inline]
 pub fn deque(
     py: Python<'_>,
