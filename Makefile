@@ -87,8 +87,9 @@ $(foreach path,$(PYTHONS),$(eval $(call INTERPRETER,$(notdir $(path)),$(path),$(
 
 # The ways that know how an interpreter keeps its objects are closed, and the constructors are called instead.
 SLOWED := $(wildcard tests/test_attacks_*.py tests/test_limits*.py) $(addsuffix .py,$(addprefix tests/test_, \
-              collector corpus direct_calls exceptions faithful fast_paths fuzz numpy numpy_contracts numpy_records \
-              numpy_scalars ordered_dicts pages pickletester reentrancy short_ways stock_types tables text threads user_classes))
+              class_hooks collector corpus direct_calls exceptions faithful fast_paths fuzz numpy numpy_contracts \
+              numpy_records numpy_scalars ordered_dicts pages pickletester reentrancy short_ways stock_types tables \
+              text threads user_classes))
 
 .PHONY: test-slow
 test-slow: .venv-$(REFERENCE)/installed
