@@ -463,6 +463,7 @@ def test_damage_raises_nothing(wrapper: Callable[[bytes], bytes]) -> None:
 def test_missing_decompressors_are_named(monkeypatch: Any) -> None:
     monkeypatch.setitem(__import__("sys").modules, "zstandard", None)
     monkeypatch.setitem(__import__("sys").modules, "compression", None)
+    monkeypatch.setitem(__import__("sys").modules, "compression.zstd", None)
     report = scan(b"\x28\xb5\x2f\xfd" + bytes(20), "a.pkl.zst")
     assert rules(report) == ["not-inspected"]
     assert "pip install zstandard" in report.findings[0].message

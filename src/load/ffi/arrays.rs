@@ -166,6 +166,11 @@ impl Layout {
         }
         let info = TRACKED;
         let value = Value { object, info };
+        // From 3.14 on the slot leaves that to who calls it.
+        if cfg!(Py_3_14) && !is_tracked(&value) {
+            // SAFETY: a new object of a class that the collector knows; it is whole, for there is nothing in it yet.
+            unsafe { ffi::PyObject_GC_Track(object.cast()) };
+        }
         let mut items = ptr::null_mut();
         if room > 0 {
             let Some(size) = room.checked_mul(code.width) else {
