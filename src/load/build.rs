@@ -90,6 +90,17 @@ impl<'py> PyWorld<'_, 'py> {
         Ok(())
     }
 
+    /// Whether all names of alternating names and values are such as an instance of that entry may be given.
+    pub(super) fn may_set_all(&self, id: EntryId, pairs: &[Value]) -> bool {
+        pairs
+            .iter()
+            .step_by(2)
+            .all(|key| match key.has_object().then(|| self.view(key)) {
+                Some(View::Str(name)) => self.policy.may_set(id, name).is_ok(),
+                _ => false,
+            })
+    }
+
     /// Whether a value has the form of a state that is set by key.
     fn may_be_state(&self, state: &Value) -> bool {
         matches!(

@@ -8,7 +8,7 @@ use super::super::{Fault, PyWorld};
 use super::direct::LONG;
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made, Site};
-use crate::policy::{Attempt, EntryId, Look, Meaning, Native, Plan, Rights, View};
+use crate::policy::{Attempt, EntryId, Meaning, Native, Plan, Rights};
 
 impl PyWorld<'_, '_> {
     /// SETITEM(S) on an exact `OrderedDict`, judged: as [`Self::fill_dict`], by the type's own `__setitem__`.
@@ -220,16 +220,10 @@ impl PyWorld<'_, '_> {
         pairs: &mut [Value],
     ) -> Result<bool, Fault> {
         let id = EntryId(object.entry());
-        for key in pairs.iter_mut().step_by(2) {
-            let may_be_set = match key.has_object().then(|| self.view(key)) {
-                Some(View::Str(name)) => self.policy.may_set(id, name).is_ok(),
-                _ => false,
-            };
-            if !may_be_set {
-                return Ok(false);
-            }
-            ffi::intern(key);
+        if !self.may_set_all(id, pairs) {
+            return Ok(false);
         }
+        pairs.iter_mut().step_by(2).for_each(ffi::intern);
         let mut attributes = ffi::namespace_dict(object);
         self.fill_dict(budget, &mut attributes, pairs)?;
         let depth = attributes.depth() + 1;

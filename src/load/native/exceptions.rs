@@ -13,7 +13,7 @@ use super::direct::LONG;
 use crate::error::Kind;
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made};
-use crate::policy::{Attempt, Entry, EntryId, Look, Meaning, Policy, Rights, View};
+use crate::policy::{Attempt, Entry, EntryId, Meaning, Policy, Rights};
 
 /// Whether an entry is a class of `builtins` that may be called, and whose arguments a contract looks at no further than
 /// from outside.
@@ -113,14 +113,8 @@ impl<'py> PyWorld<'_, 'py> {
         pairs: &mut [Value],
     ) -> Result<bool, Fault> {
         let id = EntryId(object.entry());
-        for key in pairs.iter().step_by(2) {
-            let may_be_set = match key.has_object().then(|| self.view(key)) {
-                Some(View::Str(name)) => self.policy.may_set(id, name).is_ok(),
-                _ => false,
-            };
-            if !may_be_set {
-                return Ok(false);
-            }
+        if !self.may_set_all(id, pairs) {
+            return Ok(false);
         }
         let survey = self.settle(pairs)?;
         let depth = Self::nest(budget, survey)? + 1;
