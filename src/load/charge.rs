@@ -58,6 +58,21 @@ impl PyWorld<'_, '_> {
         Ok(())
     }
 
+    /// What a state that is set by key does to its instance before that: it nests it, is copied into it, and brings it
+    /// instances to free.
+    pub(super) fn nest_state(
+        &mut self,
+        budget: &mut Budget,
+        object: &mut Value,
+        state: &Value,
+    ) -> Done<Self> {
+        let depth = state.depth() + 1;
+        budget.depth(depth)?;
+        object.set_depth(depth.max(object.depth()));
+        self.charge_copy(budget, state)?;
+        self.chain_inside(budget, object, state)
+    }
+
     #[inline]
     fn length(&self, value: &Value) -> u64 {
         if value.has_object() {

@@ -266,11 +266,7 @@ impl PyWorld<'_, '_> {
             return Ok(false);
         }
         self.charge_state(budget, state)?;
-        let depth = state.depth() + 1;
-        budget.depth(depth)?;
-        object.set_depth(depth.max(object.depth()));
-        self.charge_copy(budget, state)?;
-        self.chain_inside(budget, object, state)?;
+        self.nest_state(budget, object, state)?;
         let py = self.py;
         let Some(class) = self.desk.quick.class(id) else {
             return Ok(false);
@@ -294,11 +290,7 @@ impl PyWorld<'_, '_> {
     ) -> Done<Self> {
         let id = EntryId(object.entry());
         self.charge_state(budget, state)?;
-        let depth = state.depth() + 1;
-        budget.depth(depth)?;
-        object.set_depth(depth.max(object.depth()));
-        self.charge_copy(budget, state)?;
-        self.chain_inside(budget, object, state)?;
+        self.nest_state(budget, object, state)?;
         let pairs = state
             .bound(self.py)
             .cast_exact::<PyDict>()

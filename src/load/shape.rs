@@ -11,7 +11,7 @@ use pyo3::types::{
 };
 
 use super::ways::{
-    Latest, Seen, generated_setstate, has_stock_metaclass, namedtuple_fields, owner,
+    Latest, Seen, each_attribute, generated_setstate, has_stock_metaclass, namedtuple_fields, owner,
 };
 use crate::policy::{Contract, Fields, Grant, Rights};
 
@@ -25,20 +25,22 @@ pub struct Shape {
     /// The table of members by value, where looking one up runs no Python code: a stock metaclass, and keys that are
     /// all int or str.
     pub members: Option<Py<PyDict>>,
-    setstate: Setstate,
+    /// As it was when the policy met the class.
+    setter: Setter,
     latest: Latest,
 }
 
-/// Which `__setstate__` was in effect when the policy met the class.
+/// Which `__setstate__` sets the state of an instance.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Setstate {
-    /// None: state is set by key.
+pub enum Setter {
+    /// None: it is set by key.
     #[default]
     None,
     /// `BaseException`'s, which sets by key too.
     Exception,
-    /// One of the class or a base of its.
-    Own,
+    /// One of the class or a base of its, be it the one that `dataclasses` writes, which sets fields past a `__setattr__`
+    /// but not past a descriptor.
+    Code,
 }
 
 impl Shape {
@@ -61,32 +63,13 @@ impl Shape {
             } else {
                 None
             },
-            setstate: match (latest.look(class)?.has_setstate, is_exception) {
-                (true, _) => Setstate::Own,
-                (false, true) => Setstate::Exception,
-                (false, false) => Setstate::None,
+            setter: match (latest.look(class)?.has_setstate, is_exception) {
+                (true, _) => Setter::Code,
+                (false, true) => Setter::Exception,
+                (false, false) => Setter::None,
             },
             latest,
         })
-    }
-
-    /// Whether the class had a `__setstate__` of its own, be it the one that `dataclasses` writes, which sets fields past a
-    /// `__setattr__` but not past a descriptor.
-    pub fn has_own_setstate(&self) -> bool {
-        self.setstate == Setstate::Own
-    }
-
-    /// The `__setstate__` in effect for a class, to be called with instance and state.
-    pub fn setstate<'py>(&self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self.setstate {
-            Setstate::None if !self.gained_setstate(class)? => Ok(None),
-            // A class that was given one after the policy met it: `pickle` would call it.
-            Setstate::None | Setstate::Exception | Setstate::Own => {
-                // Interned: the interpreter looks no other text up in its cache of methods (1,100 instructions less).
-                let name = pyo3::intern!(class.py(), "__setstate__");
-                Ok(Some(class.getattr(name)?))
-            }
-        }
     }
 
     /// The quick ways that the entry's class allows as it is now.
@@ -94,9 +77,13 @@ impl Shape {
         self.latest.look(class)
     }
 
-    /// Whether the class has got a `__setstate__` since this was found: it is Python code that nobody counted on.
-    pub fn gained_setstate(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
-        Ok(self.setstate == Setstate::None && self.latest.look(class)?.has_setstate)
+    /// What sets the state of an instance of a class now.
+    pub fn setter(&self, class: &Bound<'_, PyType>) -> PyResult<Setter> {
+        Ok(match self.setter {
+            // A class that was given one after the policy met it: `pickle` would call it, and nobody counted on it.
+            Setter::None if self.latest.look(class)?.has_setstate => Setter::Code,
+            setter => setter,
+        })
     }
 
     /// What the object is granted when it is allowed plainly: what its own pickles need, and no more.
@@ -135,7 +122,7 @@ impl Shape {
         }
         let fields = match generated_setstate(class)? {
             Some(names) => Fields::Values(names.len()),
-            None if self.setstate == Setstate::Own => Fields::Setstate,
+            None if self.setter == Setter::Code => Fields::Setstate,
             None => state_fields(class)?,
         };
         Ok(Grant {
@@ -248,30 +235,19 @@ fn state_fields(class: &Bound<'_, PyType>) -> PyResult<Fields> {
     let types = py.import("types")?;
     let member = types.getattr("MemberDescriptorType")?;
     let getset = types.getattr("GetSetDescriptorType")?;
-    let object = py.get_type::<PyAny>();
-    for base in class.mro() {
-        if base.is(&object) {
-            continue;
+    each_attribute(class, |name, value| {
+        let Some(name) = name.map(String::into_boxed_str) else {
+            return Ok(());
+        };
+        if value.is_instance(&member)? || value.is_instance(&getset)? {
+            slots.insert(name);
+        } else if value.is_instance(&cached)? {
+            computed.insert(name);
+        } else if value.get_type().hasattr("__get__")? || value.is_callable() {
+            shadowed.insert(name);
         }
-        for entry in base
-            .getattr("__dict__")?
-            .call_method0("items")?
-            .try_iter()?
-        {
-            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
-            let Ok(name) = name.extract::<String>() else {
-                continue;
-            };
-            let kind = value.get_type();
-            if value.is_instance(&member)? || value.is_instance(&getset)? {
-                slots.insert(name.into_boxed_str());
-            } else if value.is_instance(&cached)? {
-                computed.insert(name.into_boxed_str());
-            } else if kind.hasattr("__get__")? || value.is_callable() {
-                shadowed.insert(name.into_boxed_str());
-            }
-        }
-    }
+        Ok(())
+    })?;
     let has_dict = class.getattr("__dictoffset__")?.extract::<isize>()? != 0;
     if !has_dict {
         return Ok(Fields::Only(slots));

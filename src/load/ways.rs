@@ -134,31 +134,21 @@ impl Descriptors {
         let types = py.import("types")?;
         let member = types.getattr("MemberDescriptorType")?;
         let getset = types.getattr("GetSetDescriptorType")?;
-        let object = py.get_type::<PyAny>();
         let mut found = Self::default();
-        for base in class.mro() {
-            if base.is(&object) {
-                continue;
-            }
-            for entry in base
-                .getattr("__dict__")?
-                .call_method0("items")?
-                .try_iter()?
-            {
-                let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
-                let name = name.extract::<String>().unwrap_or_default();
-                if name == "__dict__" || name == "__weakref__" {
-                    found.strange |= !value.is_instance(&getset)?;
-                } else if value.is_instance(&member)? {
-                    found.members = true;
-                } else {
-                    let kind = value.get_type();
-                    if kind.hasattr("__set__")? || kind.hasattr("__delete__")? {
-                        found.guarded.insert(name.into_boxed_str());
-                    }
+        each_attribute(class, |name, value| {
+            let name = name.unwrap_or_default();
+            if name == "__dict__" || name == "__weakref__" {
+                found.strange |= !value.is_instance(&getset)?;
+            } else if value.is_instance(&member)? {
+                found.members = true;
+            } else {
+                let kind = value.get_type();
+                if kind.hasattr("__set__")? || kind.hasattr("__delete__")? {
+                    found.guarded.insert(name.into_boxed_str());
                 }
             }
-        }
+            Ok(())
+        })?;
         Ok(found)
     }
 }
@@ -190,6 +180,28 @@ pub(super) fn has_stock_metaclass(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let (py, meta) = (class.py(), class.get_type());
     Ok(meta.is(py.get_type::<PyType>())
         || meta.is(py.import("abc")?.getattr(pyo3::intern!(py, "ABCMeta"))?))
+}
+
+/// Shows every attribute of a class and its bases but `object`, by its name if that is a str, from the class upwards.
+pub(super) fn each_attribute(
+    class: &Bound<'_, PyType>,
+    mut show: impl FnMut(Option<String>, &Bound<'_, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    let object = class.py().get_type::<PyAny>();
+    for base in class.mro() {
+        if base.is(&object) {
+            continue;
+        }
+        for entry in base
+            .getattr("__dict__")?
+            .call_method0("items")?
+            .try_iter()?
+        {
+            let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
+            show(name.extract().ok(), &value)?;
+        }
+    }
+    Ok(())
 }
 
 /// The class of the MRO whose own dict has a name.

@@ -11,11 +11,12 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyType};
 
+use super::instances::allocated;
 use super::late::Late;
 use super::layout;
 use super::pages::{LARGE, advise_large};
 use super::stock::{alike, is_tracked};
-use super::value::{Make, TRACKED, Value, raised};
+use super::value::{Make, TRACKED, Value};
 
 /// Typecodes of numbers, and of text of four bytes a character.
 const CODES: &[u8] = if cfg!(any(Py_3_13, windows)) {
@@ -154,16 +155,8 @@ impl Layout {
     /// An array whose items are still to be written.
     #[inline]
     fn begin(&self, py: Python<'_>, code: Code, count: usize, room: usize) -> Make {
-        let kind = self.class.as_ptr().cast::<ffi::PyTypeObject>();
-        // SAFETY: a live type.
-        let alloc = unsafe { (*kind).tp_alloc };
-        let object = alloc.map_or(ptr::null_mut(), |alloc| {
-            // SAFETY: the type's own slot; instances have no items of their own.
-            unsafe { alloc(kind, 0) }
-        });
-        if object.is_null() {
-            return Err(raised(py));
-        }
+        // SAFETY: a live type, whose instances have no items of their own.
+        let object = unsafe { allocated(py, self.class.as_ptr(), 0) }?;
         let info = TRACKED;
         let value = Value { object, info };
         // From 3.14 on the slot leaves that to who calls it.

@@ -155,19 +155,34 @@ pub fn plain_instance(py: Python<'_>, class: &Value, entry: u32) -> Make {
     )
 }
 
-/// An instance of a subclass of tuple that adds no fields, of the items, which are moved into it.
+/// What a class's own `tp_alloc` gives, with room for so many items: nothing behind the header.
+///
+/// # Safety
+/// It is a class, whose instances may have so many items.
 #[inline]
-pub fn tuple_instance(py: Python<'_>, class: &Value, items: &mut [Value], entry: u32) -> Make {
-    let kind = class.object.cast::<ffi::PyTypeObject>();
-    // SAFETY: the caller keeps a class there.
+pub(super) unsafe fn allocated(
+    py: Python<'_>,
+    class: *mut ffi::PyObject,
+    items: isize,
+) -> PyResult<*mut ffi::PyObject> {
+    let kind = class.cast::<ffi::PyTypeObject>();
+    // SAFETY: the caller's word.
     let alloc = unsafe { (*kind).tp_alloc };
     let object = alloc.map_or(ptr::null_mut(), |alloc| {
-        // SAFETY: it is a subclass of tuple, whose `tp_alloc` takes the number of items.
-        unsafe { alloc(kind, items.len().cast_signed()) }
+        // SAFETY: the type's own slot.
+        unsafe { alloc(kind, items) }
     });
     if object.is_null() {
         return Err(raised(py));
     }
+    Ok(object)
+}
+
+/// An instance of a subclass of tuple that adds no fields, of the items, which are moved into it.
+#[inline]
+pub fn tuple_instance(py: Python<'_>, class: &Value, items: &mut [Value], entry: u32) -> Make {
+    // SAFETY: the caller keeps a class there: a subclass of tuple, which takes the number of items.
+    let object = unsafe { allocated(py, class.object, items.len().cast_signed()) }?;
     for (at, item) in items.iter_mut().enumerate() {
         // SAFETY: a new tuple of this length; the reference is handed over.
         unsafe { ffi::PyTuple_SET_ITEM(object, at.cast_signed(), item.take_object()) }

@@ -4,16 +4,15 @@
 //! contract. Where a slot lies is looked for in an instance of the library's own, and the way is open only where
 //! instances made here answer as such do.
 
-use std::ptr;
-
-use pyo3::ffi::{self, PyObject};
+use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use super::instances::allocated;
 use super::late::Late;
 use super::layout;
 use super::stock::is_tracked;
-use super::value::{Make, TRACKED, Value, raised};
+use super::value::{Make, TRACKED, Value};
 
 /// Words in front of the slots.
 const HEADER: usize = 2;
@@ -111,16 +110,8 @@ impl<const N: usize> Slotted<N> {
     /// An instance with these values in its slots.
     #[inline]
     pub(super) fn make(&self, py: Python<'_>, mut values: [Value; N]) -> Make {
-        let kind = self.class.as_ptr().cast::<ffi::PyTypeObject>();
-        // SAFETY: a live type.
-        let alloc = unsafe { (*kind).tp_alloc };
-        let object = alloc.map_or(ptr::null_mut(), |alloc| {
-            // SAFETY: the type's own slot; instances have no items.
-            unsafe { alloc(kind, 0) }
-        });
-        if object.is_null() {
-            return Err(raised(py));
-        }
+        // SAFETY: a live type, whose instances have no items.
+        let object = unsafe { allocated(py, self.class.as_ptr(), 0) }?;
         for (word, value) in self.words.iter().zip(&mut values) {
             // SAFETY: within the instance, as `found` has seen.
             let slot = unsafe { object.cast::<*mut PyObject>().add(*word) };

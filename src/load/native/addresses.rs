@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use super::super::PyWorld;
 use super::super::ffi::{self, Value};
-use super::direct::LONG;
+use super::direct::{LONG, Sort};
 use crate::machine::budget::Budget;
 use crate::machine::world::Made;
 use crate::policy::{EntryId, Native, address_and_prefix, scoped_address};
@@ -28,7 +28,7 @@ impl PyWorld<'_, '_> {
             return LONG;
         };
         budget.depth(1)?;
-        Ok(self.met(value, id, 1, 7))
+        Ok(self.met(value, id, 1, Sort::Ipv4Address))
     }
 
     /// `IPv6Address(text)`, without a scope: ten times as fast as the constructor, which parses the text in Python.
@@ -53,7 +53,7 @@ impl PyWorld<'_, '_> {
         };
         budget.memory(length)?;
         budget.depth(1)?;
-        Ok(self.met(value, id, 1, 8))
+        Ok(self.met(value, id, 1, Sort::Ipv6Address))
     }
 
     /// `IPv4Network(text)` and its like: the constructor is given what the contract reads in the text, an address and a
@@ -87,6 +87,6 @@ impl PyWorld<'_, '_> {
         budget.memory(native.extra_memory())?;
         let object = class.bind(self.py).call1(((address, prefix),));
         let value = Value::plain(object.map_err(|error| self.bad_value(error))?);
-        Ok(self.met(value, id, 1, 13))
+        Ok(self.met(value, id, 1, Sort::Network))
     }
 }

@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::super::ffi::{self, Survey, Tag, Value};
 use super::super::{Fault, PyWorld};
-use super::direct::LONG;
+use super::direct::{LONG, Sort};
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made, Site};
 use crate::policy::{Attempt, EntryId, Meaning, Native, Plan, Rights};
@@ -73,7 +73,7 @@ impl PyWorld<'_, '_> {
         };
         budget.depth(depth)?;
         budget.memory(Native::Deque.extra_memory())?;
-        Ok(self.met(value, id, depth, 9))
+        Ok(self.met(value, id, depth, Sort::Deque))
     }
 
     /// APPEND(S) on what is no list: a deque takes its items at once, anything else is judged and asked.
@@ -155,7 +155,7 @@ impl PyWorld<'_, '_> {
             return LONG;
         };
         budget.depth(1)?;
-        Ok(self.met(value, id, 1, 10))
+        Ok(self.met(value, id, 1, Sort::DefaultDict))
     }
 
     /// SETITEM(S) on what is no dict: a defaultdict is filled as one, anything else is judged and asked.
@@ -196,7 +196,7 @@ impl PyWorld<'_, '_> {
         };
         budget.depth(1)?;
         budget.memory(Native::SimpleNamespace.extra_memory())?;
-        Ok(self.met(value, id, 1, 11))
+        Ok(self.met(value, id, 1, Sort::Namespace))
     }
 
     /// Whether that is a `SimpleNamespace` that waits for its attributes, and may have some.

@@ -20,7 +20,7 @@ use crate::policy::{EntryId, Meaning, Native, SmallDecimal};
 #[derive(Debug, Default)]
 pub struct Met {
     /// The entry that each kind was made through.
-    entries: [Option<EntryId>; 14],
+    entries: [Option<EntryId>; KINDS],
     /// The class of exceptions whose state is set by key.
     pub(super) exception: usize,
     /// What a defaultdict was let through with.
@@ -30,6 +30,27 @@ pub struct Met {
     /// What is known of numpy's objects.
     pub(in crate::load) numpy: Option<Box<Facts>>,
 }
+
+/// What is made in one step and belongs to an entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sort {
+    DateTime,
+    Date,
+    Time,
+    TimeDelta,
+    Decimal,
+    OrderedDict,
+    Fraction,
+    Ipv4Address,
+    Ipv6Address,
+    Deque,
+    DefaultDict,
+    Namespace,
+    Path,
+    Network,
+}
+
+const KINDS: usize = Sort::Network as usize + 1;
 
 /// The long way: a value that is none.
 pub(super) const LONG: Result<Value, Fault> = Ok(Value::HOLE);
@@ -107,7 +128,7 @@ impl PyWorld<'_, '_> {
         budget.memory(10)?;
         budget.depth(depth)?;
         let value = ffi::datetime(self.py, day, clock, zone)?;
-        Ok(self.met(value, id, depth, 0))
+        Ok(self.met(value, id, depth, Sort::DateTime))
     }
 
     #[inline(never)]
@@ -122,7 +143,7 @@ impl PyWorld<'_, '_> {
         budget.memory(4)?;
         budget.depth(1)?;
         let value = ffi::date(self.py, day)?;
-        Ok(self.met(value, id, 1, 1))
+        Ok(self.met(value, id, 1, Sort::Date))
     }
 
     #[inline(never)]
@@ -139,7 +160,7 @@ impl PyWorld<'_, '_> {
         budget.memory(6)?;
         budget.depth(depth)?;
         let value = ffi::time(self.py, clock, zone)?;
-        Ok(self.met(value, id, depth, 2))
+        Ok(self.met(value, id, depth, Sort::Time))
     }
 
     /// A state, a zone of a native kind, and how deep they are in what is called with them.
@@ -192,7 +213,7 @@ impl PyWorld<'_, '_> {
         };
         budget.depth(1)?;
         let value = ffi::timedelta(self.py, delta)?;
-        Ok(self.met(value, id, 1, 3))
+        Ok(self.met(value, id, 1, Sort::TimeDelta))
     }
 
     #[inline(never)]
@@ -217,7 +238,7 @@ impl PyWorld<'_, '_> {
         budget.memory(text.len() as u64)?;
         budget.depth(1)?;
         budget.memory(Native::Decimal.extra_memory())?;
-        Ok(self.met(value, id, 1, 4))
+        Ok(self.met(value, id, 1, Sort::Decimal))
     }
 
     /// `OrderedDict()`: its items come later.
@@ -235,7 +256,7 @@ impl PyWorld<'_, '_> {
         budget.depth(1)?;
         budget.memory(Native::OrderedDict.extra_memory())?;
         let value = ffi::ordered_dict(self.py)?;
-        Ok(self.met(value, id, 1, 5))
+        Ok(self.met(value, id, 1, Sort::OrderedDict))
     }
 
     /// `_codecs.encode(text, 'latin1')`.
@@ -256,7 +277,8 @@ impl PyWorld<'_, '_> {
 
     /// An instance that this stream made through an entry: as [`Self::made`], and as deep as its arguments make it.
     #[inline(always)]
-    pub(super) fn met(&mut self, mut value: Value, id: EntryId, depth: u32, kind: usize) -> Value {
+    pub(super) fn met(&mut self, mut value: Value, id: EntryId, depth: u32, kind: Sort) -> Value {
+        let kind = kind as usize;
         if self.desk.met.entries.get(kind) != Some(&Some(id)) {
             self.desk.types.insert(value.type_address(), id);
             if let Some(met) = self.desk.met.entries.get_mut(kind) {

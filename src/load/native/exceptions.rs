@@ -161,11 +161,7 @@ impl<'py> PyWorld<'_, 'py> {
             // Who knows why is asked.
             self.judge(id, Attempt::State(state))?;
         }
-        let depth = state.depth() + 1;
-        budget.depth(depth)?;
-        object.set_depth(depth.max(object.depth()));
-        self.charge_copy(budget, state)?;
-        self.chain_inside(budget, object, state)?;
+        self.nest_state(budget, object, state)?;
         Ok(pairs)
     }
 

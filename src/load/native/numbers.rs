@@ -6,7 +6,7 @@ use pyo3::types::{PyComplex, PyDict, PyInt, PyString};
 
 use super::super::ffi::{self, Tag, Value, Whole};
 use super::super::{Fault, PyWorld};
-use super::direct::LONG;
+use super::direct::{LONG, Sort};
 use crate::machine::budget::Budget;
 use crate::machine::world::{Done, Made};
 use crate::policy::{EntryId, Grant, Look, Meaning, Native, Rights, Safe, View};
@@ -63,7 +63,7 @@ impl<'py> PyWorld<'_, 'py> {
         };
         budget.depth(1)?;
         budget.memory(Native::Fraction.extra_memory())?;
-        Ok(self.met(value, id, 1, 6))
+        Ok(self.met(value, id, 1, Sort::Fraction))
     }
 
     /// `range` of ints of 64 bits.

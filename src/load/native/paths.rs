@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use super::super::PyWorld;
 use super::super::ffi::{self, Flavour, Value};
-use super::direct::LONG;
+use super::direct::{LONG, Sort};
 use crate::machine::budget::Budget;
 use crate::machine::world::Made;
 use crate::policy::{EntryId, Native};
@@ -34,6 +34,6 @@ impl PyWorld<'_, '_> {
         self.charge(budget, args)?;
         budget.depth(1)?;
         budget.memory(Native::Path.extra_memory())?;
-        Ok(self.met(value, id, 1, 12))
+        Ok(self.met(value, id, 1, Sort::Path))
     }
 }
